@@ -1,0 +1,113 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers, arrows pointing down only (docs/architecture.md):
+//
+//   distributor   storage   chunkflow          executables: parse arguments, run
+//            ServerAssembly    Client          wiring of the server roles | the command line client
+//   RESTAPI   AdminAPI   StorageService        edges: HTTP and gRPC to domain calls
+//      HTTPEdge |            |
+//        ObjectStore         |                 write and read path, repair, collection
+//   Metadata  Placement  ChunkTransport  ChunkStore
+//                 Core                         no I/O
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let swiftProtobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "chunkFlow",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "distributor", targets: ["distributor"]),
+        .executable(name: "storage", targets: ["storage"]),
+        .executable(name: "chunkflow", targets: ["chunkflow"]),
+        .executable(name: "chunkstore-benchmark", targets: ["chunkstore-benchmark"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+
+        library("Core", ["CISAL", nioCore, nioPosix, crypto]),
+        library("ChunkStore", ["Core", nioCore, logging]),
+        library("Placement", ["Core"]),
+        library("Metadata", ["Core", grdb, logging]),
+        library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
+        library("ChunkTransport", ["Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, logging]),
+        library("ObjectStore", ["Core", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
+        library("StorageService", ["Core", "ChunkStore", "ChunkTransport", "ClusterProtocol", nioCore, grpcCore, grpcTransport, logging]),
+        library("HTTPEdge", ["Core", hummingbird, httpTypes, nioCore, logging]),
+        library("RESTAPI", ["Core", "HTTPEdge", "ObjectStore", hummingbird, httpTypes, nioCore, logging]),
+        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", hummingbird, httpTypes, logging]),
+        library("Settings", ["Core", configuration, arguments]),
+        library(
+            "ServerAssembly",
+            [
+                "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
+                "AdminAPI", "Settings", hummingbird, lifecycle, nioPosix, grpcCore, grpcTransport, logging,
+            ]),
+        library("Client", ["Core", asyncHTTPClient, arguments, nioCore]),
+
+        executable("distributor", ["ServerAssembly", "Settings", arguments]),
+        executable("storage", ["ServerAssembly", "Settings", arguments]),
+        executable("chunkflow", ["ServerAssembly", "Settings", "Client", arguments]),
+        executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore]),
+
+        tests("CoreTests", ["Core"]),
+        tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore]),
+        tests("PlacementTests", ["Placement", "Core"]),
+        tests("MetadataTests", ["Metadata", "Core"]),
+        tests("ClusterTests", ["StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore]),
+        tests("RESTAPITests", ["RESTAPI", "HTTPEdge", "Core", nioCore, .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests("SettingsTests", ["Settings", "Core"]),
+        tests("ClientTests", ["Client", "Core"]),
+        tests("SimulationTests", ["ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore]),
+    ]
+)

@@ -1,0 +1,119 @@
+public import Core
+
+/// A storage node as everything above sees it, whether it lives in this process or across the network.
+///
+/// Every method is safe to call from any task and throws ``NodeError`` (or `CancellationError` when the calling task was
+/// cancelled), nothing else. Calls have deadlines of their own: a node that does not answer becomes ``NodeError/unreachable``.
+public protocol ChunkTransport: Sendable {
+    /// Stores a fragment. Returns when it is as durable as the node is set to make it; until then nobody can see it.
+    ///
+    /// A fragment of the same name is replaced: chunks never change, so both hold the same bytes.
+    /// - Parameters:
+    ///   - descriptor: opaque, at most ``TransportLimits/maximumDescriptorSize`` bytes, kept beside the payload.
+    ///   - pieces: the payload in order; every piece but the last is a whole number of blocks. Consumed to its end, or
+    ///     cancelled when the node fails. When it ends with an error, nothing is stored.
+    func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo
+
+    /// Reads a fragment, verified block by block.
+    /// - Parameters:
+    ///   - range: bytes of the payload, nil for all. The pieces delivered cover the whole blocks that `range` touches:
+    ///     the first begins at `range.lowerBound` rounded down to a block.
+    ///   - deliver: called for each piece in order; the next is not read before it returns (a small read-ahead apart).
+    ///     What it throws ends the call and is thrown on.
+    func get(_ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (Piece) async throws -> Void) async throws -> FragmentInfo
+
+    /// Removes fragments. Removing what is not there is no error. At most ``TransportLimits/maximumBatch`` at a time.
+    func delete(_ ids: [FragmentID]) async throws
+
+    /// - Returns: nil when the node has no (healthy) fragment of that name.
+    func stat(_ id: FragmentID) async throws -> FragmentInfo?
+
+    /// Lists what the node stores, a page at a time, in an order of the node's own. What is stored during the whole
+    /// listing is listed; what comes or goes meanwhile may or may not be.
+    func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage
+
+    func information() async throws -> NodeInformation
+
+    /// Makes the node a member of `cluster`, durably; a member already, it only answers.
+    /// - Throws: ``NodeError/wrongCluster`` when it belongs to another one.
+    func claim(for cluster: ClusterID) async throws -> NodeInformation
+
+    /// Has the node fetch a fragment straight from the first of `sources` that can serve it, replacing what it had.
+    func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo
+}
+
+/// A node that another node can fetch from.
+public struct Peer: Hashable, Sendable {
+    public let id: NodeID
+    /// `host:port` of its gRPC listener; empty for a node of the same process.
+    public let address: String
+
+    public init(id: NodeID, address: String) {
+        self.id = id
+        self.address = address
+    }
+}
+
+/// Where a listing goes on. Opaque: only the node that made it can read it.
+public struct ListCursor: Hashable, Sendable {
+    public let value: UInt64
+    public init(value: UInt64) { self.value = value }
+}
+
+public struct FragmentPage: Sendable {
+    public let fragments: [FragmentInfo]
+    /// nil when this was the last page.
+    public let next: ListCursor?
+
+    public init(fragments: [FragmentInfo], next: ListCursor?) {
+        self.fragments = fragments
+        self.next = next
+    }
+}
+
+/// What a node says of itself.
+public struct NodeInformation: Hashable, Sendable {
+    public var id: NodeID
+    /// nil until a cluster has claimed the node.
+    public var cluster: ClusterID?
+    /// The failure domain that the node was started in; empty when none was named.
+    public var zone: String
+    /// The version of chunkFlow that the node runs.
+    public var version: String
+    /// Size of the file system under the data directory, in bytes.
+    public var capacityBytes: Int64
+    /// Bytes that new fragments can still take.
+    public var availableBytes: Int64
+    /// Bytes of the data directory that are taken, dead fragments not yet reclaimed included.
+    public var usedBytes: Int64
+    /// Bytes of payload that can be read.
+    public var liveBytes: Int64
+    public var fragmentCount: Int64
+    /// Fragments found corrupt and not yet replaced.
+    public var quarantinedCount: Int64
+
+    public init(
+        id: NodeID, cluster: ClusterID?, zone: String, version: String, capacityBytes: Int64, availableBytes: Int64, usedBytes: Int64,
+        liveBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64
+    ) {
+        self.id = id
+        self.cluster = cluster
+        self.zone = zone
+        self.version = version
+        self.capacityBytes = capacityBytes
+        self.availableBytes = availableBytes
+        self.usedBytes = usedBytes
+        self.liveBytes = liveBytes
+        self.fragmentCount = fragmentCount
+        self.quarantinedCount = quarantinedCount
+    }
+}
+
+public enum TransportLimits {
+    /// Bytes of a fragment's descriptor.
+    public static let maximumDescriptorSize = 8 * 1024
+    /// Identifiers in one call.
+    public static let maximumBatch = 1_000
+    /// Bytes of a fragment's payload.
+    public static let maximumFragmentSize = 256 * 1024 * 1024
+}

@@ -1,0 +1,87 @@
+public import Core
+
+/// The database that decides what exists: an object is there when, and only when, its row was committed here.
+///
+/// Every method is atomic, and durable when it returns. Concurrent writers of one key: the last commit wins, never a mix.
+/// Safe to call from any task. Throws ``MetadataError``.
+public protocol MetadataStore: Sendable {
+    // MARK: Cluster
+
+    /// The cluster's name: `fresh` is taken and kept by the first call ever, and given back by all later ones.
+    func clusterID(orElse fresh: ClusterID) async throws -> ClusterID
+    /// Inserts or updates, by the node's name.
+    func saveNode(_ node: NodeRecord) async throws
+    func nodes() async throws -> [NodeRecord]
+    /// - Throws: ``MetadataError/conflict`` when that version exists already.
+    func saveLayout(version: Int, encoded: [UInt8], at time: Timestamp) async throws
+    /// All of them, oldest first.
+    func layouts() async throws -> [(version: Int, encoded: [UInt8])]
+
+    // MARK: Buckets and objects
+
+    /// Makes the bucket, or gives back the one that has the name.
+    func ensureBucket(named name: String, at time: Timestamp) async throws -> BucketRecord
+    func bucket(named name: String) async throws -> BucketRecord?
+
+    /// Makes an object visible, in one transaction with `repairs`: what its writing left to be done.
+    ///
+    /// What the key held before becomes garbage (its blobs that nothing else refers to).
+    /// - Throws: ``MetadataError/noSuchBucket``.
+    func commit(_ object: ObjectRecord, repairs: [RepairRecord]) async throws
+    func object(in bucket: BucketID, key: String) async throws -> ObjectRecord?
+    /// Objects in byte order of their keys, those after `key` only.
+    func objects(in bucket: BucketID, after key: String?, limit: Int) async throws -> [ObjectRecord]
+    /// Removes an object; its blobs that nothing else refers to become garbage.
+    /// - Returns: false when there was none.
+    func deleteObject(in bucket: BucketID, key: String, at time: Timestamp) async throws -> Bool
+
+    // MARK: Collection
+
+    /// Those of `blobs` that an object, an upload in progress or the garbage list refers to.
+    func knownBlobs(among blobs: [BlobID]) async throws -> Set<BlobID>
+    /// Oldest first.
+    func garbage(limit: Int) async throws -> [GarbageRecord]
+    func addGarbage(_ blobs: [BlobRecord], at time: Timestamp) async throws
+    /// Their fragments are gone from every node: forgets them, and the repairs that were waiting for them.
+    func removeGarbage(_ blobs: [BlobID]) async throws
+
+    // MARK: Repair
+
+    /// Adds what is not in the queue yet; the key is fragment and node. A row that is there keeps its `attempts`.
+    func enqueueRepairs(_ repairs: [RepairRecord]) async throws
+    /// Due at `time`, of one of `nodes`, the longest due first.
+    func dueRepairs(at time: Timestamp, nodes: [NodeID], limit: Int) async throws -> [RepairRecord]
+    func finishRepairs(_ repairs: [RepairRecord]) async throws
+    /// Counts a failed attempt for each and sets its next time.
+    func postponeRepairs(_ repairs: [RepairRecord], until time: Timestamp) async throws
+    func repairCount() async throws -> Int
+
+    /// How much there is.
+    func totals() async throws -> MetadataTotals
+
+    /// Waits for what is being committed and closes the database. Calls that come later throw ``MetadataError/closed``.
+    func close() async
+}
+
+public struct MetadataTotals: Hashable, Sendable {
+    public let objectCount: Int64
+    public let byteCount: Int64
+
+    public init(objectCount: Int64, byteCount: Int64) {
+        self.objectCount = objectCount
+        self.byteCount = byteCount
+    }
+}
+
+public enum MetadataError: Error, Hashable, Sendable {
+    case noSuchBucket(BucketID)
+    /// Something with that name exists already.
+    case conflict(detail: String)
+    /// The disk under the database is full. Reads go on.
+    case diskFull
+    /// A row does not have the form that it must have.
+    case damaged(detail: String)
+    /// The database said no; `detail` is what it said.
+    case failure(detail: String)
+    case closed
+}

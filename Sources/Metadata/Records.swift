@@ -1,0 +1,144 @@
+public import Core
+
+/// A bucket, by its row.
+public struct BucketID: Hashable, Sendable {
+    public let value: Int64
+    public init(value: Int64) { self.value = value }
+}
+
+public struct BucketRecord: Hashable, Sendable {
+    public let id: BucketID
+    public let name: String
+    public let createdAt: Timestamp
+
+    public init(id: BucketID, name: String, createdAt: Timestamp) {
+        self.id = id
+        self.name = name
+        self.createdAt = createdAt
+    }
+}
+
+/// One version of an object. Versions of a key are ordered by this name: a later one is greater.
+public struct VersionID: Identifier128 {
+    public let uuid: UUIDv7
+    public init(uuid: UUIDv7) { self.uuid = uuid }
+}
+
+/// A blob: what must be known to compute the names and the places of its chunks. A few dozen bytes, whatever its size.
+public struct BlobRecord: Hashable, Sendable {
+    public let id: BlobID
+    /// Bytes of content.
+    public let byteCount: Int64
+    /// Bytes of every chunk but the last.
+    public let chunkSize: Int
+    /// The layout under which it was written.
+    public let layoutVersion: Int
+    /// How its chunks are stored, for example `replicated-3`.
+    public let storageClass: String
+
+    public init(id: BlobID, byteCount: Int64, chunkSize: Int, layoutVersion: Int, storageClass: String) {
+        self.id = id
+        self.byteCount = byteCount
+        self.chunkSize = chunkSize
+        self.layoutVersion = layoutVersion
+        self.storageClass = storageClass
+    }
+
+    /// An empty blob has no chunks.
+    public var chunkCount: Int { Int((byteCount + Int64(chunkSize) - 1) / Int64(chunkSize)) }
+}
+
+/// What is known of one version of an object.
+public struct ObjectRecord: Hashable, Sendable {
+    public let bucket: BucketID
+    public let key: String
+    public let version: VersionID
+    /// Bytes of content: the sum of its blobs'.
+    public let byteCount: Int64
+    /// The name that the client gave the file; nil when it gave none.
+    public let fileName: String?
+    public let contentType: String
+    /// Without quotation marks: hexadecimal MD5, or S3's composite form for multipart uploads.
+    public let etag: String
+    /// CRC-32C of the whole content; nil where it is not known.
+    public let crc32c: UInt32?
+    public let createdAt: Timestamp
+    /// Headers and `x-amz-meta-` pairs to give back on reading, by lower-case name.
+    public let userMetadata: [String: String]
+    /// The content, in order: one blob, or one for every part of a multipart upload.
+    public let blobs: [BlobRecord]
+
+    public init(
+        bucket: BucketID, key: String, version: VersionID, byteCount: Int64, fileName: String?, contentType: String, etag: String,
+        crc32c: UInt32?, createdAt: Timestamp, userMetadata: [String: String], blobs: [BlobRecord]
+    ) {
+        self.bucket = bucket
+        self.key = key
+        self.version = version
+        self.byteCount = byteCount
+        self.fileName = fileName
+        self.contentType = contentType
+        self.etag = etag
+        self.crc32c = crc32c
+        self.createdAt = createdAt
+        self.userMetadata = userMetadata
+        self.blobs = blobs
+    }
+}
+
+/// A storage node as the cluster remembers it.
+public struct NodeRecord: Hashable, Sendable {
+    public let id: NodeID
+    /// `host:port` under which it last answered; empty for a node of the same process.
+    public let address: String
+    public let zone: String
+    public let addedAt: Timestamp
+
+    public init(id: NodeID, address: String, zone: String, addedAt: Timestamp) {
+        self.id = id
+        self.address = address
+        self.zone = zone
+        self.addedAt = addedAt
+    }
+}
+
+/// A fragment that a node should have and does not.
+public struct RepairRecord: Hashable, Sendable {
+    public enum Reason: String, Sendable, CaseIterable {
+        /// The node was away, or failed, when the fragment was written.
+        case missed
+        /// What the node has fails its checksum.
+        case corrupt
+        /// The node should have it and says that it has not.
+        case missing
+    }
+
+    public let fragment: FragmentID
+    public let node: NodeID
+    public let layoutVersion: Int
+    public let reason: Reason
+    /// How many attempts have failed.
+    public let attempts: Int
+    /// Not to be tried before.
+    public let dueAt: Timestamp
+
+    public init(fragment: FragmentID, node: NodeID, layoutVersion: Int, reason: Reason, attempts: Int, dueAt: Timestamp) {
+        self.fragment = fragment
+        self.node = node
+        self.layoutVersion = layoutVersion
+        self.reason = reason
+        self.attempts = attempts
+        self.dueAt = dueAt
+    }
+}
+
+/// A blob that nothing refers to any more and whose fragments are still to be removed from the nodes.
+public struct GarbageRecord: Hashable, Sendable {
+    public let blob: BlobRecord
+    public let since: Timestamp
+
+    public init(blob: BlobRecord, since: Timestamp) {
+        self.blob = blob
+        self.since = since
+    }
+}

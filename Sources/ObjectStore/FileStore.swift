@@ -1,0 +1,134 @@
+public import Core
+public import Metadata
+public import NIOCore
+
+/// What the REST edge needs of the store: files by their fileID. ``ObjectStore`` is the implementation.
+///
+/// Safe to call from any task. Throws ``StoreError``, or `CancellationError` when the calling task was cancelled.
+public protocol FileStore: Sendable {
+    /// Whether an upload can be taken at this moment, asked before the client is told to send its body.
+    /// - Throws: ``StoreError/notEnoughNodes`` or ``StoreError/shuttingDown``.
+    func checkWritable() throws
+
+    /// Stores a file under a fresh fileID. Returns when it is durable and visible; nothing of it is visible before,
+    /// and nothing stays when `body` throws (what it threw is thrown on) or the task is cancelled.
+    /// - Parameter body: consumed at the rate at which the nodes take it.
+    func upload<Body: AsyncSequence & Sendable>(_ description: UploadDescription, body: Body) async throws -> ObjectRecord
+    where Body.Element == ByteBuffer
+
+    /// - Returns: nil when there is no such file.
+    func file(_ id: FileID) async throws -> ObjectRecord?
+
+    /// Reads bytes `range` of an object, verified, in order.
+    ///
+    /// - Parameters:
+    ///   - range: within `0..<object.byteCount`.
+    ///   - deliver: takes each run of bytes; the next is not delivered before it returns. What it throws is thrown on.
+    func read(_ object: ObjectRecord, range: Range<Int64>, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws
+
+    /// Files in the order of their fileIDs, which is the order of upload; those after `cursor` only.
+    func files(after cursor: FileID?, limit: Int) async throws -> [ObjectRecord]
+
+    /// - Returns: false when there was no such file.
+    func deleteFile(_ id: FileID) async throws -> Bool
+
+    func clusterStatus() async throws -> ClusterStatus
+}
+
+/// What the client says of a file before its bytes.
+public struct UploadDescription: Hashable, Sendable {
+    /// The name to give back on download, as the client sent it; it never names anything on our disks.
+    public var fileName: String?
+    public var contentType: String
+
+    public init(fileName: String? = nil, contentType: String = "application/octet-stream") {
+        self.fileName = fileName
+        self.contentType = contentType
+    }
+}
+
+/// Why the store did not do what it was asked.
+public enum StoreError: Error, Hashable, Sendable {
+    /// Fewer nodes can be written to than the write quorum needs. Trying again later can help.
+    case notEnoughNodes(available: Int, required: Int)
+    /// A chunk did not reach its write quorum. Nothing became visible. Trying again can help.
+    case quorumNotReached(chunk: ChunkID, acknowledged: Int, required: Int, detail: String)
+    /// No node could serve the chunk intact at this moment.
+    case chunkUnavailable(ChunkID, detail: String)
+    /// The nodes, or the metadata database, have no room left.
+    case insufficientStorage(detail: String)
+    /// The metadata database failed.
+    case metadataFailure(detail: String)
+    case shuttingDown
+}
+
+/// The state of one storage node, as the distributor sees it.
+public enum NodeState: String, Sendable, CaseIterable {
+    /// Answers.
+    case up
+    /// Has just failed a call: avoided until it answers again.
+    case suspect
+    /// Has not answered for a while.
+    case down
+}
+
+public struct NodeStatus: Hashable, Sendable {
+    public let id: NodeID
+    public let address: String
+    public let zone: String
+    public let state: NodeState
+    public let version: String
+    public let capacityBytes: Int64
+    public let availableBytes: Int64
+    public let usedBytes: Int64
+    public let fragmentCount: Int64
+    public let quarantinedCount: Int64
+    /// When it last answered; nil if it has not since this distributor started.
+    public let lastSeenAt: Timestamp?
+
+    public init(
+        id: NodeID, address: String, zone: String, state: NodeState, version: String, capacityBytes: Int64, availableBytes: Int64,
+        usedBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, lastSeenAt: Timestamp?
+    ) {
+        self.id = id
+        self.address = address
+        self.zone = zone
+        self.state = state
+        self.version = version
+        self.capacityBytes = capacityBytes
+        self.availableBytes = availableBytes
+        self.usedBytes = usedBytes
+        self.fragmentCount = fragmentCount
+        self.quarantinedCount = quarantinedCount
+        self.lastSeenAt = lastSeenAt
+    }
+}
+
+public struct ClusterStatus: Hashable, Sendable {
+    public let cluster: ClusterID
+    public let nodes: [NodeStatus]
+    public let layoutVersion: Int
+    public let partitionCount: Int
+    public let replicas: Int
+    public let writeQuorum: Int
+    public let objectCount: Int64
+    /// Bytes of content of all objects, copies not counted.
+    public let byteCount: Int64
+    /// Fragments waiting to be restored.
+    public let repairQueueLength: Int
+
+    public init(
+        cluster: ClusterID, nodes: [NodeStatus], layoutVersion: Int, partitionCount: Int, replicas: Int, writeQuorum: Int,
+        objectCount: Int64, byteCount: Int64, repairQueueLength: Int
+    ) {
+        self.cluster = cluster
+        self.nodes = nodes
+        self.layoutVersion = layoutVersion
+        self.partitionCount = partitionCount
+        self.replicas = replicas
+        self.writeQuorum = writeQuorum
+        self.objectCount = objectCount
+        self.byteCount = byteCount
+        self.repairQueueLength = repairQueueLength
+    }
+}
