@@ -48,14 +48,15 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     }
 
     private func work() async {
-        let finished = try? await executor.run { self.handleUntilIdle() }
-        // The executor refused (it is shutting down): nobody else will answer those who wait.
-        if finished == nil {
+        do {
+            try await executor.run { self.handleUntilIdle() }
+        } catch {
+            // The executor refused (it is shutting down): nobody else will answer those who wait.
             let abandoned = state.withLock { state in
                 defer { state = State() }
                 return state.waiting
             }
-            for waiting in abandoned { waiting.continuation.resume(throwing: CancellationError()) }
+            for waiting in abandoned { waiting.continuation.resume(throwing: error) }
         }
     }
 
