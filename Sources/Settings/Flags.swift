@@ -1,0 +1,105 @@
+public import ArgumentParser
+
+/// The flags of every server.
+public struct CommonFlags: ParsableArguments, Sendable {
+    @Option(name: SettingsTable.config.flag, help: SettingsTable.config.help()) var config: String?
+    @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help()) var dataDirectory: String?
+    @Option(name: SettingsTable.durability.flag, help: SettingsTable.durability.help()) var durability: String?
+    @Option(name: SettingsTable.clusterSecret.flag, help: SettingsTable.clusterSecret.help()) var clusterSecret: String?
+    @Option(name: SettingsTable.logLevel.flag, help: SettingsTable.logLevel.help()) var logLevel: String?
+    @Option(name: SettingsTable.shutdownTimeout.flag, help: SettingsTable.shutdownTimeout.help()) var shutdownTimeout: String?
+
+    public init() {}
+
+    var given: [String: String?] {
+        [
+            SettingsTable.config.description.name: config,
+            SettingsTable.dataDirectory.description.name: dataDirectory,
+            SettingsTable.durability.description.name: durability,
+            SettingsTable.clusterSecret.description.name: clusterSecret,
+            SettingsTable.logLevel.description.name: logLevel,
+            SettingsTable.shutdownTimeout.description.name: shutdownTimeout,
+        ]
+    }
+}
+
+/// The flags of the servers that take clients' requests.
+public struct GatewayFlags: ParsableArguments, Sendable {
+    @Option(name: SettingsTable.http.flag, help: SettingsTable.http.help()) var http: String?
+    @Option(name: SettingsTable.s3.flag, help: SettingsTable.s3.help()) var s3: String?
+    @Option(name: SettingsTable.cluster.flag, help: SettingsTable.cluster.help()) var cluster: String?
+    @Option(name: SettingsTable.chunkSize.flag, help: SettingsTable.chunkSize.help()) var chunkSize: String?
+    @Option(name: SettingsTable.rootAccessKey.flag, help: SettingsTable.rootAccessKey.help()) var rootAccessKey: String?
+    @Option(name: SettingsTable.rootSecretKey.flag, help: SettingsTable.rootSecretKey.help()) var rootSecretKey: String?
+
+    public init() {}
+
+    var given: [String: String?] {
+        [
+            SettingsTable.http.description.name: http,
+            SettingsTable.s3.description.name: s3,
+            SettingsTable.cluster.description.name: cluster,
+            SettingsTable.chunkSize.description.name: chunkSize,
+            SettingsTable.rootAccessKey.description.name: rootAccessKey,
+            SettingsTable.rootSecretKey.description.name: rootSecretKey,
+        ]
+    }
+}
+
+/// The flags of `distributor`: an `@OptionGroup` of its command.
+public struct DistributorFlags: ParsableArguments, Sendable {
+    @OptionGroup(title: "Gateway") var gateway: GatewayFlags
+    @Option(name: SettingsTable.storageNodes.flag, help: SettingsTable.storageNodes.help()) var storageNodes: String?
+    @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .distributor)) var replicas: String?
+    @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
+    @OptionGroup(title: "Process") var common: CommonFlags
+
+    public init() {}
+
+    var given: [String: String] {
+        var all = gateway.given.merging(common.given) { first, _ in first }
+        all[SettingsTable.storageNodes.description.name] = storageNodes
+        all[SettingsTable.replicas.description.name] = replicas
+        all[SettingsTable.writeQuorum.description.name] = writeQuorum
+        return all.compactMapValues { $0 }
+    }
+}
+
+/// The flags of `chunkflow server`: an `@OptionGroup` of its command.
+public struct ServerFlags: ParsableArguments, Sendable {
+    @OptionGroup(title: "Gateway") var gateway: GatewayFlags
+    @Option(name: SettingsTable.nodes.flag, help: SettingsTable.nodes.help()) var nodes: String?
+    @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .server)) var replicas: String?
+    @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
+    @OptionGroup(title: "Process") var common: CommonFlags
+
+    public init() {}
+
+    var given: [String: String] {
+        var all = gateway.given.merging(common.given) { first, _ in first }
+        all[SettingsTable.nodes.description.name] = nodes
+        all[SettingsTable.replicas.description.name] = replicas
+        all[SettingsTable.writeQuorum.description.name] = writeQuorum
+        return all.compactMapValues { $0 }
+    }
+}
+
+/// The flags of `storage`: an `@OptionGroup` of its command.
+public struct StorageFlags: ParsableArguments, Sendable {
+    @Option(name: SettingsTable.listen.flag, help: SettingsTable.listen.help()) var listen: String?
+    @Option(name: SettingsTable.advertise.flag, help: SettingsTable.advertise.help()) var advertise: String?
+    @Option(name: SettingsTable.join.flag, help: SettingsTable.join.help()) var join: String?
+    @Option(name: SettingsTable.zone.flag, help: SettingsTable.zone.help()) var zone: String?
+    @OptionGroup(title: "Process") var common: CommonFlags
+
+    public init() {}
+
+    var given: [String: String] {
+        var all = common.given
+        all[SettingsTable.listen.description.name] = listen
+        all[SettingsTable.advertise.description.name] = advertise
+        all[SettingsTable.join.description.name] = join
+        all[SettingsTable.zone.description.name] = zone
+        return all.compactMapValues { $0 }
+    }
+}

@@ -1,0 +1,66 @@
+public import Core
+
+/// What the servers that take clients' requests are told.
+public struct GatewaySettings: Hashable, Sendable {
+    /// Where the REST API listens.
+    public let http: HostPort
+    /// Where the S3 API listens.
+    public let s3: HostPort
+    /// Where storage nodes join (gRPC).
+    public let cluster: HostPort
+    /// Copies of every chunk, 1...16.
+    public let replicas: Int
+    /// Copies that must be durable before an upload is acknowledged, 1...``replicas``.
+    public let writeQuorum: Int
+    /// Bytes of every chunk of a new file but the last: a multiple of 64 KiB from 64 KiB to 64 MiB.
+    public let chunkSize: Int
+    /// The S3 root user; nil for none.
+    public let rootKey: RootKey?
+
+    init(_ reader: SettingsReader) throws(SettingsError) {
+        http = try reader.required(SettingsTable.http)
+        s3 = try reader.required(SettingsTable.s3)
+        cluster = try reader.required(SettingsTable.cluster)
+        replicas = try reader.required(SettingsTable.replicas)
+        writeQuorum = try Self.writeQuorum(reader, replicas: replicas)
+        chunkSize = try reader.required(SettingsTable.chunkSize)
+        rootKey = try RootKey(reader)
+    }
+
+    private static func writeQuorum(_ reader: SettingsReader, replicas: Int) throws(SettingsError) -> Int {
+        let setting = SettingsTable.writeQuorum
+        guard let found = try reader.value(of: setting) else { return replicas }
+        // Whoever asks for one copy has not asked for a quorum of two.
+        if found.origin == .defaultValue { return min(found.value, replicas) }
+        guard found.value <= replicas else {
+            throw SettingsError(
+                setting.description, value: found.text, from: found.origin,
+                accepted: "a whole number from 1 to replicas, which is \(replicas)")
+        }
+        return found.value
+    }
+}
+
+/// The access key and the secret key of the S3 root user.
+public struct RootKey: Hashable, Sendable {
+    public let accessKey: String
+    public let secretKey: Secret
+
+    /// Both or none.
+    init?(_ reader: SettingsReader) throws(SettingsError) {
+        let accessKey = try reader.value(of: SettingsTable.rootAccessKey)
+        let secretKey = try reader.value(of: SettingsTable.rootSecretKey)
+        switch (accessKey, secretKey) {
+        case (nil, nil): return nil
+        case (let accessKey?, let secretKey?): (self.accessKey, self.secretKey) = (accessKey.value, secretKey.value)
+        case (let accessKey?, nil):
+            throw SettingsError(
+                SettingsTable.rootAccessKey.description, value: accessKey.text, from: accessKey.origin, accepted: "both keys or none",
+                because: "root-secret-key is missing")
+        case (nil, let secretKey?):
+            throw SettingsError(
+                SettingsTable.rootSecretKey.description, value: secretKey.text, from: secretKey.origin, accepted: "both keys or none",
+                because: "root-access-key is missing")
+        }
+    }
+}

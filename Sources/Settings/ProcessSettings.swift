@@ -1,0 +1,21 @@
+public import Core
+
+/// What every server is told.
+public struct ProcessSettings: Hashable, Sendable {
+    /// Path of the directory for all data of the process; relative ones start at the working directory.
+    public let dataDirectory: String
+    public let durability: Durability
+    /// Shown and demanded on every call between servers; nil for none.
+    public let clusterSecret: Secret?
+    public let logLevel: LogLevel
+    /// How long requests in flight may take to finish once the process was told to stop.
+    public let shutdownTimeout: Duration
+
+    init(_ reader: SettingsReader) throws(SettingsError) {
+        dataDirectory = try reader.required(SettingsTable.dataDirectory)
+        durability = try reader.required(SettingsTable.durability)
+        clusterSecret = try reader.optional(SettingsTable.clusterSecret)
+        logLevel = try reader.required(SettingsTable.logLevel)
+        shutdownTimeout = .seconds(try reader.required(SettingsTable.shutdownTimeout))
+    }
+}

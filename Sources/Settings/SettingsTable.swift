@@ -1,0 +1,168 @@
+internal import Core
+
+/// Every setting of every server: its names, defaults, and what is accepted. The one place where they are declared.
+public enum SettingsTable {
+    /// All of them, in the order of help and documentation.
+    public static let all: [SettingDescription] = [
+        config.description, http.description, s3.description, cluster.description, listen.description, advertise.description,
+        join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
+        replicas.description, writeQuorum.description, chunkSize.description, durability.description, clusterSecret.description,
+        rootAccessKey.description, rootSecretKey.description, logLevel.description, shutdownTimeout.description,
+    ]
+
+    /// Those of one executable.
+    public static func settings(of executable: Executable) -> [SettingDescription] { all.filter { $0.defaults[executable] != nil } }
+
+    static let replicaLimits = 1...16
+    static let nodeLimits = 1...64
+    /// Bytes.
+    static let chunkSizeLimits = (64 << 10)...(64 << 20)
+    /// Chunks are checksummed in blocks of this many bytes.
+    static let chunkSizeStep = 64 << 10
+    /// Seconds.
+    static let shutdownTimeoutLimits = 0...3_600
+    static let shortestSecret = 8
+
+    static let config = Setting(
+        "config", environment: "CHUNKFLOW_CONFIG", defaults: everywhere(nil), placeholder: "file",
+        help: "YAML file with settings, by the names of these flags without the dashes. Flags and environment variables come before it.",
+        accepted: "the path of a readable YAML file", isAllowedInFile: false, parse: nonEmpty)
+
+    static let http = Setting(
+        "http", environment: "CHUNKFLOW_HTTP", defaults: inGateways("127.0.0.1:8080"), placeholder: "host:port",
+        help: "Address of the REST API. Port 0 takes any free port.", accepted: "host:port", parse: address)
+
+    static let s3 = Setting(
+        "s3", environment: "CHUNKFLOW_S3", defaults: inGateways("127.0.0.1:9000"), placeholder: "host:port",
+        help: "Address of the S3 API. Port 0 takes any free port.", accepted: "host:port", parse: address)
+
+    static let cluster = Setting(
+        "cluster", environment: "CHUNKFLOW_CLUSTER", defaults: inGateways("127.0.0.1:7070"), placeholder: "host:port",
+        help: "Address, gRPC, where storage nodes join. Port 0 takes any free port.", accepted: "host:port", parse: address)
+
+    static let listen = Setting(
+        "listen", environment: "CHUNKFLOW_LISTEN", defaults: [.storage: "127.0.0.1:9001"], placeholder: "host:port",
+        help: "Address, gRPC, of this node. Port 0 takes any free port.", accepted: "host:port", parse: address)
+
+    static let advertise = Setting(
+        "advertise", environment: "CHUNKFLOW_ADVERTISE", defaults: [.storage: nil], placeholder: "host:port",
+        help: "Address under which other servers reach this node; without it, the one that it listens on.",
+        accepted: "host:port, the port from 1 to 65535", parse: peer)
+
+    static let join = Setting(
+        "join", environment: "CHUNKFLOW_JOIN", defaults: [.storage: nil], placeholder: "host:port",
+        help: "Cluster address of the distributor to join.", accepted: "host:port, the port from 1 to 65535", parse: peer)
+
+    static let storageNodes = Setting(
+        "storage-nodes", environment: "STORAGE_NODES", defaults: [.distributor: nil], placeholder: "host:port,...",
+        help: "Addresses of the storage nodes, separated by commas (in the settings file also a list).",
+        accepted: "host:port of each node, separated by commas, none of them twice", isList: true
+    ) { text -> [HostPort]? in
+        let addresses = text.split(separator: ",", omittingEmptySubsequences: false).map { peer(trimmed($0)) }
+        return addresses.contains(nil) ? nil : addresses.compactMap { $0 }
+    }
+
+    static let dataDirectory = Setting(
+        "data-dir", environment: "CHUNKFLOW_DATA_DIR", defaults: everywhere("./data"), placeholder: "directory",
+        help: "Directory for all data of this process; made if it does not exist. One process at a time uses it.",
+        accepted: "the path of a directory", parse: nonEmpty)
+
+    static let nodes = Setting(
+        "nodes", environment: "CHUNKFLOW_NODES", defaults: [.server: "4"], placeholder: "count",
+        help: "Storage nodes in this process.", accepted: "a whole number from \(nodeLimits.lowerBound) to \(nodeLimits.upperBound)",
+        parse: number(in: nodeLimits))
+
+    static let zone = Setting(
+        "zone", environment: "CHUNKFLOW_ZONE", defaults: [.storage: nil], placeholder: "name",
+        help: "Failure domain of this node (a rack, a room): copies of a chunk go to different ones where possible.",
+        accepted: "1 to 64 letters, digits, dots, dashes and underscores"
+    ) { text in
+        let isName = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+        return isName && (1...64).contains(text.utf8.count) ? text : nil
+    }
+
+    static let replicas = Setting(
+        "replicas", environment: "CHUNKFLOW_REPLICAS", defaults: [.server: "2", .distributor: "3"], placeholder: "count",
+        help: "Copies of every chunk, each on a different node.",
+        accepted: "a whole number from \(replicaLimits.lowerBound) to \(replicaLimits.upperBound)", parse: number(in: replicaLimits))
+
+    static let writeQuorum = Setting(
+        "write-quorum", environment: "CHUNKFLOW_WRITE_QUORUM", defaults: inGateways("2"), placeholder: "count",
+        help: "Copies that must be durable before an upload is acknowledged. Without it, never more than replicas.",
+        accepted: "a whole number from 1 to replicas", parse: number(in: replicaLimits))
+
+    static let chunkSize = Setting(
+        "chunk-size", environment: "CHUNKFLOW_CHUNK_SIZE", defaults: inGateways("8MiB"), placeholder: "bytes",
+        help: "Size of the chunks that new files are cut into, in bytes or with KiB or MiB.",
+        accepted: "a multiple of 64KiB from 64KiB to 64MiB"
+    ) { text -> Int? in
+        guard let byteCount = ByteSize(text)?.byteCount, chunkSizeLimits.contains(byteCount), byteCount % chunkSizeStep == 0 else {
+            return nil
+        }
+        return byteCount
+    }
+
+    static let durability = Setting(
+        "durability", environment: "CHUNKFLOW_DURABILITY", defaults: everywhere("fsync"), placeholder: "mode",
+        help: "When a write is acknowledged: fsync, on disk; none, handed to the operating system (lost if the machine crashes).",
+        accepted: Durability.allCases.map(\.rawValue).joined(separator: ", "), parse: { Durability(rawValue: $0) })
+
+    static let clusterSecret = Setting(
+        "cluster-secret", environment: "CHUNKFLOW_CLUSTER_SECRET", defaults: everywhere(nil), placeholder: "secret",
+        help: "Secret that servers show each other on every call. Prefer the environment or the file: other users can see flags.",
+        accepted: "at least \(shortestSecret) characters", isSecret: true, parse: secret)
+
+    static let rootAccessKey = Setting(
+        "root-access-key", environment: "CHUNKFLOW_ROOT_ACCESS_KEY", defaults: inGateways(nil), placeholder: "key",
+        help: "Access key of the S3 root user; needs root-secret-key.", accepted: "3 to 128 letters, digits and -_.+=@"
+    ) { text -> String? in
+        let isKey = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+            default: "-_.+=@".utf8.contains(byte)
+            }
+        }
+        return isKey && (3...128).contains(text.utf8.count) ? text : nil
+    }
+
+    static let rootSecretKey = Setting(
+        "root-secret-key", environment: "CHUNKFLOW_ROOT_SECRET_KEY", defaults: inGateways(nil), placeholder: "secret",
+        help: "Secret key of the S3 root user; needs root-access-key. Prefer the environment or the file: other users can see flags.",
+        accepted: "at least \(shortestSecret) characters", isSecret: true, parse: secret)
+
+    static let logLevel = Setting(
+        "log-level", environment: "CHUNKFLOW_LOG_LEVEL", defaults: everywhere("info"), placeholder: "level",
+        help: "The least severe log lines that are written.", accepted: LogLevel.allCases.map(\.rawValue).joined(separator: ", "),
+        parse: { LogLevel(rawValue: $0) })
+
+    static let shutdownTimeout = Setting(
+        "shutdown-timeout", environment: "CHUNKFLOW_SHUTDOWN_TIMEOUT", defaults: everywhere("30"), placeholder: "seconds",
+        help: "How long requests in flight may take to finish after SIGTERM or SIGINT, in seconds.",
+        accepted: "a whole number of seconds from \(shutdownTimeoutLimits.lowerBound) to \(shutdownTimeoutLimits.upperBound)",
+        parse: number(in: shutdownTimeoutLimits))
+}
+
+extension SettingsTable {
+    private static func everywhere(_ value: String?) -> [Executable: String?] { [.server: value, .distributor: value, .storage: value] }
+    /// In those that take clients' requests.
+    private static func inGateways(_ value: String?) -> [Executable: String?] { [.server: value, .distributor: value] }
+
+    @Sendable private static func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
+    @Sendable private static func address(_ text: String) -> HostPort? { HostPort(text) }
+    /// An address to connect to.
+    @Sendable private static func peer(_ text: String) -> HostPort? { HostPort(text).flatMap { $0.port > 0 ? $0 : nil } }
+    @Sendable private static func secret(_ text: String) -> Secret? { text.count >= shortestSecret ? Secret(text) : nil }
+
+    private static func number(in limits: ClosedRange<Int>) -> @Sendable (String) -> Int? {
+        { text in Int(text).flatMap { limits.contains($0) ? $0 : nil } }
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.trimmingPrefix(while: \.isWhitespace).reversed().trimmingPrefix(while: \.isWhitespace).reversed())
+    }
+}

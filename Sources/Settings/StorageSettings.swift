@@ -1,0 +1,27 @@
+public import Core
+public import Foundation
+
+/// Everything that `storage` is told.
+public struct StorageSettings: Hashable, Sendable {
+    public let process: ProcessSettings
+    /// Where the node's gRPC service listens.
+    public let listen: HostPort
+    /// Under which address other servers reach it; nil for ``listen``.
+    public let advertise: HostPort?
+    /// Cluster address of the distributor to join; nil when distributors are told of the node.
+    public let join: HostPort?
+    /// Failure domain; nil for none.
+    public let zone: String?
+
+    /// Reads flags, then the environment, then the settings file that one of them names.
+    /// - Throws: the first thing that is wrong.
+    public static func load(
+        flags: StorageFlags, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(SettingsError) -> StorageSettings {
+        let reader = try SettingsReader(executable: .storage, flags: flags.given, environment: environment)
+        return StorageSettings(
+            process: try ProcessSettings(reader), listen: try reader.required(SettingsTable.listen),
+            advertise: try reader.optional(SettingsTable.advertise), join: try reader.optional(SettingsTable.join),
+            zone: try reader.optional(SettingsTable.zone))
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Settings
+import Testing
+
+@Suite("Refusing settings")
+struct SettingsRefusalTests {
+    private static let wrong: [(name: String, value: String)] = [
+        ("http", "8080"), ("http", "localhost"), ("http", "localhost:65536"), ("http", ":8080"), ("http", "::1:8080"), ("s3", "a b:1"),
+        ("cluster", "host:-1"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
+        ("replicas", "17"), ("replicas", "three"), ("write-quorum", "0"), ("write-quorum", "4"), ("chunk-size", "1"),
+        ("chunk-size", "65KiB"), ("chunk-size", "128MiB"), ("chunk-size", "8 MB"), ("durability", "fast"), ("log-level", "verbose"),
+        ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("root-access-key", "a"),
+    ]
+
+    @Test("a wrong value is refused in one line with setting, value, origin and what is accepted", arguments: wrong)
+    func wrongValue(name: String, value: String) throws {
+        let setting = try #require(SettingsTable.all.first { $0.name == name })
+        let byFlag = SettingsFixture(flags: ["--\(name)", value]).refusal()
+        let byVariable = SettingsFixture(environment: [setting.environmentVariable: value]).refusal()
+        let byFile = SettingsFixture(file: "\(name): \"\(value)\"").refusal()
+        for text in [byFlag, byVariable, byFile] {
+            #expect(text.hasPrefix("\(name): \"\(value)\" (from the "))
+            #expect(text.contains("; accepted: \(setting.accepted)"))
+        }
+        #expect(byFlag.contains("from the flag --\(name)"))
+        #expect(byVariable.contains("from the environment variable \(setting.environmentVariable)"))
+        #expect(byFile.contains("from the file /"))
+    }
+
+    @Test("a storage node that is listed twice is named, however its name is written")
+    func duplicates() {
+        let text = SettingsFixture(flags: ["--storage-nodes", "a:1,b:2,A:1"]).refusal()
+        #expect(text.contains("A:1 is listed twice"))
+    }
+
+    @Test("a node's own settings have their limits too", arguments: ["--nodes=0", "--nodes=65"])
+    func nodeLimits(flag: String) {
+        #expect(throws: SettingsError.self) { try SettingsFixture(flags: [flag]).server() }
+    }
+
+    @Test("one root key without the other is refused")
+    func rootKeys() {
+        #expect(SettingsFixture(flags: ["--root-access-key", "root"]).refusal().contains("root-secret-key is missing"))
+        #expect(SettingsFixture(flags: ["--root-secret-key", "long enough"]).refusal().contains("root-access-key is missing"))
+    }
+
+    @Test("a key that is no setting is refused by name", arguments: ["htp: a:1", "http:\n  port: 1", "config: x", "nodes: 3", "listen: a:1"])
+    func unknownKeys(file: String) {
+        let text = SettingsFixture(file: file).refusal()
+        let key = file == "http:\n  port: 1" ? "http.port" : String(file.prefix { $0 != ":" })
+        #expect(text.hasPrefix("\"\(key)\" (from the file /"))
+        #expect(text.contains("accepted: http, s3, cluster"))
+    }
+
+    @Test("a list where one value belongs is refused")
+    func unexpectedList() {
+        #expect(SettingsFixture(file: "http: [a:1, b:2]").refusal().hasPrefix("http: \"[a:1,b:2]\" (from the file /"))
+    }
+
+    @Test("a file that is no YAML mapping is refused", arguments: ["http", "- http", "http: \"a", "http: a:1\nhttp: b:1", "\u{0}"])
+    func invalidFile(file: String) {
+        let text = SettingsFixture(file: file).refusal()
+        #expect(text.hasPrefix("config: \"/"))
+        #expect(text.contains("not valid YAML"))
+    }
+
+    @Test("a file that cannot be read is refused")
+    func unreadableFile() {
+        #expect(SettingsFixture(flags: ["--config", "/nonexistent/x.yaml"]).refusal().contains("No such file or directory"))
+        #expect(SettingsFixture(flags: ["--config", NSTemporaryDirectory()]).refusal().hasPrefix("config: "))
+    }
+
+    @Test("a secret is in no error, no description and no dump")
+    func secretsStaySecret() throws {
+        let short = "s3cr3t!"
+        for name in ["cluster-secret", "root-secret-key"] {
+            let byFlag = SettingsFixture(flags: ["--\(name)", short]).refusal()
+            #expect(byFlag.hasPrefix("\(name): ***"))
+            #expect(!byFlag.contains(short))
+            #expect(!SettingsFixture(file: "\(name): \(short)").refusal().contains(short))
+        }
+        let long = "correct horse battery"
+        // Broken YAML: the parser's message would quote the line.
+        #expect(!SettingsFixture(file: "cluster-secret: \(long): x").refusal().contains("horse"))
+        #expect(!SettingsFixture(flags: ["--root-secret-key", long]).refusal().contains("horse"))
+        let flags = ["--cluster-secret", long, "--root-access-key", "root", "--root-secret-key", long]
+        let settings = try SettingsFixture(flags: flags).distributor()
+        #expect(settings.process.clusterSecret?.revealed == long)
+        var dumped = ""
+        dump(settings, to: &dumped)
+        for text in ["\(settings)", String(reflecting: settings), dumped] {
+            #expect(text.contains("root"))
+            #expect(!text.contains("horse"))
+        }
+    }
+}
