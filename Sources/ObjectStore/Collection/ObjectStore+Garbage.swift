@@ -1,0 +1,60 @@
+internal import ChunkTransport
+internal import Core
+internal import Metadata
+
+/// Collection: the fragments of blobs that nothing refers to are removed from every node.
+extension ObjectStore {
+    private static let batchSize = 256
+
+    /// Works through the garbage list until the task is cancelled.
+    func collectForever() async {
+        while !Task.isCancelled {
+            do {
+                if try await collectBatch() == 0 {
+                    try await garbageAdded.wait(atMost: configuration.backgroundInterval, time: time)
+                }
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.error("collection failed", metadata: ["error": "\(error)"])
+                try? await time.sleep(for: configuration.backgroundInterval)
+            }
+        }
+    }
+
+    /// Removes the fragments of the oldest garbage. A blob leaves the list when every node has confirmed.
+    /// - Returns: how many blobs left the list.
+    func collectBatch() async throws -> Int {
+        let garbage = try await metadata.garbage(limit: Self.batchSize).filter { !activeBlobs.contains($0.blob.id) }
+        var collected: [BlobID] = []
+        for record in garbage {
+            try Task.checkCancellation()
+            if await removeFragments(of: record.blob) { collected.append(record.blob.id) }
+        }
+        if !collected.isEmpty { try await metadata.removeGarbage(collected) }
+        return collected.count
+    }
+
+    /// - Returns: whether every node has confirmed.
+    private func removeFragments(of blob: BlobRecord) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            for node in nodes.ids { group.addTask { await self.removeFragments(of: blob, from: node) } }
+            return await group.reduce(true) { $0 && $1 }
+        }
+    }
+
+    private func removeFragments(of blob: BlobRecord, from node: NodeID) async -> Bool {
+        // Every node is asked, not only those of the layout: others may have covered for them.
+        guard nodes.state(of: node) != .down, let transport = nodes.transport(to: node) else { return false }
+        do {
+            for start in stride(from: 0, to: blob.chunkCount, by: TransportLimits.maximumBatch) {
+                let end = min(start + TransportLimits.maximumBatch, blob.chunkCount)
+                try await transport.delete((start..<end).map { FragmentID(chunk: ChunkID(blob: blob.id, index: UInt32($0))) })
+            }
+            return true
+        } catch {
+            nodes.report(error, from: node)
+            return false
+        }
+    }
+}

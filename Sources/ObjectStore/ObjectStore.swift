@@ -1,0 +1,98 @@
+public import Core
+public import Logging
+public import Metadata
+import Synchronization
+
+/// The store: write path, read path, and the loops that repair and collect behind them.
+///
+/// Safe to use from any task. Construct it, keep ``run()`` running, and use the ``FileStore`` methods.
+public final class ObjectStore: FileStore, Sendable {
+    /// The bucket of the files that `POST /upload` makes.
+    public static let fileBucketName = "files"
+
+    let configuration: StoreConfiguration
+    let metadata: any MetadataStore
+    let nodes: ClusterNodes
+    let map: ClusterMap
+    let cluster: ClusterID
+    let fileBucket: BucketRecord
+    let time: any TimeSource
+    let random: any RandomSource
+    let digestExecutor: any BlockingExecutor
+    let logger: Logger
+    let startedAt: Timestamp
+
+    let activeBlobs = ActiveBlobs()
+    /// Raised when something may be in the repair queue.
+    let repairRequested = Signal()
+    /// Raised when something may be on the garbage list.
+    let garbageAdded = Signal()
+    let repairReports = RepairReports()
+    private let running = Mutex(true)
+
+    var isRunning: Bool { running.withLock { $0 } }
+
+    /// - Parameters:
+    ///   - cluster: the cluster, its nodes and its layouts, as ``ClusterBootstrap`` made or found them.
+    ///   - digestExecutor: where hashing runs.
+    /// - Throws: ``StoreError/metadataFailure`` when the bucket of uploaded files cannot be made.
+    public init(
+        configuration: StoreConfiguration, cluster: Cluster, metadata: any MetadataStore, time: any TimeSource, random: any RandomSource,
+        digestExecutor: any BlockingExecutor, logger: Logger
+    ) async throws {
+        precondition(configuration.replicas >= 1 && (1...configuration.replicas).contains(configuration.writeQuorum))
+        self.configuration = configuration
+        self.metadata = metadata
+        self.cluster = cluster.id
+        nodes = cluster.nodes
+        map = cluster.map
+        self.time = time
+        self.random = random
+        self.digestExecutor = digestExecutor
+        self.logger = logger
+        startedAt = time.now()
+        do {
+            fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
+        } catch {
+            throw StoreError.metadataFailure(detail: "\(error)")
+        }
+    }
+
+    /// Probes the nodes, repairs, collects, until the task is cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.nodes.probeForever() }
+            group.addTask { await self.repairForever() }
+            group.addTask { await self.collectForever() }
+            group.addTask { await self.sweepForever() }
+        }
+    }
+
+    /// Takes no more uploads; what has begun goes on.
+    public func beginShutdown() { running.withLock { $0 = false } }
+
+    public func clusterStatus() async throws -> ClusterStatus {
+        let (totals, repairCount) = try await committing {
+            (try await self.metadata.totals(), try await self.metadata.repairCount())
+        }
+        let layout = map.current
+        return ClusterStatus(
+            cluster: cluster, nodes: nodes.status(), layoutVersion: layout.version, partitionCount: layout.partitionCount,
+            replicas: configuration.replicas, writeQuorum: configuration.writeQuorum, objectCount: totals.objectCount,
+            byteCount: totals.byteCount, repairQueueLength: repairCount)
+    }
+
+    /// Runs a call to the metadata database; its errors become the store's.
+    func committing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch MetadataError.diskFull {
+            throw StoreError.insufficientStorage(detail: "the metadata database has no room left")
+        } catch MetadataError.closed {
+            throw StoreError.shuttingDown
+        } catch let error as MetadataError {
+            logger.error("metadata database failed", metadata: ["error": "\(error)"])
+            throw StoreError.metadataFailure(detail: "\(error)")
+        }
+    }
+}

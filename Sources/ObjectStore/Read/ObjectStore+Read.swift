@@ -1,0 +1,60 @@
+public import Core
+public import Metadata
+public import NIOCore
+
+extension ObjectStore {
+    public func file(_ id: FileID) async throws -> ObjectRecord? {
+        try await committing { try await self.metadata.object(in: self.fileBucket.id, key: id.description) }
+    }
+
+    public func files(after cursor: FileID?, limit: Int) async throws -> [ObjectRecord] {
+        try await committing { try await self.metadata.objects(in: self.fileBucket.id, after: cursor?.description, limit: limit) }
+    }
+
+    public func deleteFile(_ id: FileID) async throws -> Bool {
+        let deleted = try await committing {
+            try await self.metadata.deleteObject(in: self.fileBucket.id, key: id.description, at: self.time.now())
+        }
+        if deleted { garbageAdded.raise() }
+        return deleted
+    }
+
+    /// The read path: computed chunk names -> a window of chunks in flight -> verified bytes in order.
+    public func read(
+        _ object: ObjectRecord, range: Range<Int64>, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void
+    ) async throws {
+        precondition(range.lowerBound >= 0 && range.upperBound <= object.byteCount, "a range within the object")
+        for blob in object.blobs { activeBlobs.insert(blob.id) }
+        defer { for blob in object.blobs { activeBlobs.remove(blob.id) } }
+
+        var plan = ReadPlan(blobs: object.blobs, range: range)
+        guard let first = plan.next() else { return }
+        guard let second = plan.next() else {
+            try await ChunkReader(read: first, store: self).deliver(to: deliver)
+            return
+        }
+        try await readAhead([first, second], then: plan, deliver: deliver)
+    }
+
+    /// Reads the next chunks into bounded queues while the current one is delivered.
+    private func readAhead(
+        _ first: [ChunkRead], then plan: ReadPlan, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void
+    ) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            var upcoming = first
+            var plan = plan
+            var window: [BoundedQueue<ByteBuffer>] = []
+            defer { for queue in window { queue.cancel() } }
+            while true {
+                while window.count <= configuration.chunksReadAhead, let read = upcoming.isEmpty ? plan.next() : upcoming.removeFirst() {
+                    let queue = BoundedQueue<ByteBuffer>(capacity: configuration.piecesReadAhead)
+                    window.append(queue)
+                    group.addTask { await ChunkReader(read: read, store: self).fill(queue) }
+                }
+                guard let current = window.first else { return }
+                while let bytes = try await current.next() { try await deliver(bytes) }
+                window.removeFirst()
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+public import Core
+
+/// How an ``ObjectStore`` works. Every limit has its name and unit here.
+public struct StoreConfiguration: Sendable {
+    /// Bytes of a chunk; the last of a blob may be shorter. A whole number of blocks.
+    public var chunkSize = 8 * 1024 * 1024
+    /// Bytes that travel together; divides `chunkSize` or is larger.
+    public var pieceSize = 512 * 1024
+    /// Copies of every chunk, where there are that many nodes.
+    public var replicas = 3
+    /// Copies that must be durable before a chunk counts as written.
+    public var writeQuorum = 2
+
+    /// Pieces that wait for each node: what a fast client may be ahead of the slowest node.
+    public var piecesInFlight = 4
+    /// Chunks whose last bytes are sent and whose quorum is still awaited, while the next one is filled.
+    public var chunksAwaitingQuorum = 2
+    /// How long a node may hold up an upload, as long as a quorum keeps up without it.
+    public var laggardPatience: Duration = .seconds(2)
+    /// How long, after the quorum of the last chunk, an upload waits for the remaining copies.
+    public var stragglerPatience: Duration = .milliseconds(500)
+
+    /// Chunks read ahead of the one that is being sent.
+    public var chunksReadAhead = 1
+    /// Pieces buffered of each chunk that is being read.
+    public var piecesReadAhead = 2
+    /// How often all nodes are asked before a chunk counts as unavailable, and the pause between.
+    public var readRounds = 3
+    public var readRoundPause: Duration = .milliseconds(200)
+
+    /// Time between two health checks of a node that answers.
+    public var probeInterval: Duration = .seconds(1)
+    /// Time between two health checks of a node that does not.
+    public var failedProbeInterval: Duration = .milliseconds(250)
+    /// How long a node may be silent before it is down rather than suspect.
+    public var downAfter: Duration = .seconds(3)
+
+    /// Repairs done at the same time.
+    public var repairConcurrency = 4
+    /// Pause before a failed repair is tried again; doubles with each failure.
+    public var repairBackoff: Duration = .seconds(1)
+    public var repairBackoffLimit: Duration = .seconds(600)
+    /// How often the repair queue and the garbage list are looked at when nothing calls for it.
+    public var backgroundInterval: Duration = .seconds(5)
+
+    /// Time between two sweeps for fragments that nothing refers to; the first comes right after the start.
+    public var sweepInterval: Duration = .seconds(6 * 3600)
+    /// How old a blob from this run must be before the sweep may take it for an orphan.
+    public var orphanGrace: Duration = .seconds(3600)
+
+    public init() {}
+}

@@ -1,0 +1,52 @@
+internal import Core
+internal import NIOCore
+import Synchronization
+
+/// Digests a body beside its way to the nodes: the hashing of one piece overlaps with the sending of others.
+///
+/// MD5 is the slowest step of an upload, so it gets a task of its own whose work runs on the executor for hashing.
+final class DigestPipeline: Sendable {
+    /// Below this many bytes a hop to another thread costs more than the hashing.
+    private static let inlineLimit = 16 * 1024
+
+    private let queue = BoundedQueue<ByteBuffer>(capacity: 4)
+    private let executor: any BlockingExecutor
+    private let result = BoundedQueue<ContentDigest>(capacity: 1)
+
+    init(executor: any BlockingExecutor) { self.executor = executor }
+
+    func add(_ bytes: ByteBuffer) async throws { try await queue.send(bytes) }
+
+    /// Digests until the end of the input. Run it in a task of its own.
+    func run() async {
+        var digest = ContentDigest()
+        do {
+            while let bytes = try await queue.next() {
+                if bytes.readableBytes <= Self.inlineLimit {
+                    digest.update(bytes)
+                } else {
+                    digest = try await executor.run { [digest] in
+                        var digest = digest
+                        digest.update(bytes)
+                        return digest
+                    }
+                }
+            }
+            _ = try result.offer(digest)
+            result.finish()
+        } catch {
+            queue.cancel()
+            result.finish(throwing: error)
+        }
+    }
+
+    /// The digest of everything added.
+    func finish() async throws -> ContentDigest {
+        queue.finish()
+        guard let digest = try await result.next() else { throw CancellationError() }
+        return digest
+    }
+
+    /// Ends the task without a result, if it has not ended.
+    func stop() { queue.finish(throwing: CancellationError()) }
+}
