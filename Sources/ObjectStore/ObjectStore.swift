@@ -1,6 +1,7 @@
 public import Core
 public import Logging
 public import Metadata
+internal import Placement
 import Synchronization
 
 /// The store: write path, read path, and the loops that repair and collect behind them.

@@ -1,4 +1,4 @@
-public import Core
+internal import Core
 
 /// How an ``ObjectStore`` works. Every limit has its name and unit here.
 public struct StoreConfiguration: Sendable {

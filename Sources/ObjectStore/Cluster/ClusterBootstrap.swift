@@ -2,7 +2,7 @@ public import ChunkTransport
 public import Core
 public import Logging
 public import Metadata
-public import Placement
+internal import Placement
 
 /// A cluster that is ready to be used.
 public struct Cluster: Sendable {

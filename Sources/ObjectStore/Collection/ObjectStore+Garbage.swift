@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import Logging
 internal import Metadata
 
 /// Collection: the fragments of blobs that nothing refers to are removed from every node.

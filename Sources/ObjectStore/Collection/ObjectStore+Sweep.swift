@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import Logging
 internal import Metadata
 
 /// The sweep: compares what the nodes hold with what the metadata knows, and removes what nobody knows of.

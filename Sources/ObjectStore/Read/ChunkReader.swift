@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import Metadata
 internal import NIOCore
 import Synchronization
 

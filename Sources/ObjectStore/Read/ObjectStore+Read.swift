@@ -46,7 +46,8 @@ extension ObjectStore {
             var window: [BoundedQueue<ByteBuffer>] = []
             defer { for queue in window { queue.cancel() } }
             while true {
-                while window.count <= configuration.chunksReadAhead, let read = upcoming.isEmpty ? plan.next() : upcoming.removeFirst() {
+                while window.count <= configuration.chunksReadAhead {
+                    guard let read = upcoming.isEmpty ? plan.next() : upcoming.removeFirst() else { break }
                     let queue = BoundedQueue<ByteBuffer>(capacity: configuration.piecesReadAhead)
                     window.append(queue)
                     group.addTask { await ChunkReader(read: read, store: self).fill(queue) }

@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import Logging
 internal import Metadata
 
 /// Repair: what a node should have and has not is fetched by that node from another one.

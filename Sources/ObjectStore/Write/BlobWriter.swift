@@ -50,20 +50,21 @@ struct BlobWriter {
             while let output = assembler.next(from: &buffer) { try await send(output, group: &group) }
         }
         if let output = assembler.finish() { try await send(output, group: &group) }
-        try await endChunk()
+        endChunk()
         while !awaitingQuorum.isEmpty { try await settleOldest() }
         return try await digest.finish()
     }
 
     private mutating func send(_ output: PieceAssembler.Output, group: inout DiscardingTaskGroup) async throws {
-        let chunk = try await filling ?? startChunk(group: &group)
+        let chunk: ChunkWrite
+        if let filling { chunk = filling } else { chunk = try await startChunk(group: &group) }
         filling = chunk
         try await digest.add(output.bytes)
         let taking = try await chunk.send(
             Piece(checksumming: output.bytes), quorum: quorum, patience: configuration.laggardPatience, time: store.time)
         try Task.checkCancellation()
         guard taking > 0 else { throw quorumNotReached(chunk) }
-        if output.endsChunk { try await endChunk() }
+        if output.endsChunk { endChunk() }
     }
 
     private mutating func startChunk(group: inout DiscardingTaskGroup) async throws -> ChunkWrite {
@@ -78,7 +79,7 @@ struct BlobWriter {
         return chunk
     }
 
-    private mutating func endChunk() async throws {
+    private mutating func endChunk() {
         guard let chunk = filling else { return }
         chunk.end()
         filling = nil

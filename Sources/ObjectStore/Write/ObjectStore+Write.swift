@@ -1,5 +1,6 @@
 internal import ChunkTransport
-public import Core
+internal import Core
+internal import Logging
 public import Metadata
 public import NIOCore
 internal import Placement

@@ -1,5 +1,5 @@
-public import Core
-public import NIOCore
+internal import Core
+internal import NIOCore
 
 /// Cuts a stream of buffers of any size into pieces that never cross the border of a chunk. A pure value.
 struct PieceAssembler {
