@@ -44,7 +44,7 @@ struct SettingsRefusalTests {
         #expect(SettingsFixture(flags: ["--root-secret-key", "long enough"]).refusal().contains("root-access-key is missing"))
     }
 
-    @Test("a key that is no setting is refused by name", arguments: ["htp: a:1", "http:\n  port: 1", "config: x", "nodes: 3", "listen: a:1"])
+    @Test("a key that is no setting is refused by name", arguments: ["htp: a:1", "http:\n  port: 1", "config: x", "nodes: 3"])
     func unknownKeys(file: String) {
         let text = SettingsFixture(file: file).refusal()
         let key = file == "http:\n  port: 1" ? "http.port" : String(file.prefix { $0 != ":" })

@@ -78,7 +78,7 @@ struct SettingsTableTests {
     func helpIsComplete(executable: Executable) throws {
         let lines = help(of: executable).split(separator: "\n").map(String.init)
         for setting in SettingsTable.settings(of: executable) {
-            let start = try #require(lines.firstIndex { $0.contains("--\(setting.name) <") }, "--\(setting.name) is not in --help")
+            let start = try #require(lines.firstIndex { $0.hasPrefix("  --\(setting.name) <") }, "--\(setting.name) is not in --help")
             // Long flags have their explanation on the line below.
             let text = lines[start...].prefix(2).joined()
             let value = setting.defaults[executable] ?? nil

@@ -1,0 +1,8 @@
+public import ArgumentParser
+
+/// The subcommands with which people and scripts use a server.
+public enum ClientCommands {
+    public static let all: [any ParsableCommand.Type] = [
+        UploadCommand.self, DownloadCommand.self, ListCommand.self, RemoveCommand.self, StatusCommand.self,
+    ]
+}

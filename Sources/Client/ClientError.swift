@@ -1,0 +1,50 @@
+/// Why the client did not do what it was asked.
+package enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No connection could be made: the server has seen nothing of the request. Trying again can help.
+    case unreachable(detail: String)
+    /// The connection broke. Trying again can help.
+    case connectionLost(detail: String)
+    /// The server answered that it cannot serve at the moment. Trying again, after `retryAfter` if it said so, can help.
+    case unavailable(detail: String, retryAfter: Duration?)
+    case notFound(detail: String)
+    /// The server refused the request. Trying again does not help.
+    case refused(status: Int, detail: String)
+    /// An answer that does not have the form that it must have.
+    case unexpectedAnswer(detail: String)
+    /// What arrived is not what was sent.
+    case corrupt(detail: String)
+    /// The connection broke after all of an upload was sent and before it was acknowledged: the file may be stored or not.
+    case outcomeUnknown(detail: String)
+    /// A file of this machine.
+    case localFile(path: String, detail: String)
+
+    package var canRetry: Bool {
+        switch self {
+        case .unreachable, .connectionLost, .unavailable: true
+        default: false
+        }
+    }
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .unreachable, .connectionLost, .unavailable, .outcomeUnknown: .unavailable
+        case .notFound: .notFound
+        case .refused, .unexpectedAnswer, .corrupt, .localFile: .failure
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .unreachable(let detail): "the server cannot be reached: \(detail)"
+        case .connectionLost(let detail): "the connection broke: \(detail)"
+        case .unavailable(let detail, _): "the server is unavailable: \(detail)"
+        case .notFound(let detail): detail
+        case .refused(let status, let detail): "the server refused with \(status): \(detail)"
+        case .unexpectedAnswer(let detail): "unexpected answer from the server: \(detail)"
+        case .corrupt(let detail): detail
+        case .outcomeUnknown(let detail):
+            "the connection broke after everything was sent, so the file may be stored or not (see ls): \(detail)"
+        case .localFile(let path, let detail): "\(path.printable): \(detail)"
+        }
+    }
+}

@@ -1,0 +1,144 @@
+internal import AsyncHTTPClient
+internal import Foundation
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// The server's REST API as calls. Throws ``ClientError``, or `CancellationError`. Safe to call from any task.
+package struct ServerConnection: Sendable {
+    /// The longest answer, other than a file, that is read: a page of 1,000 files is about a third of a megabyte.
+    private static let longestAnswer = 16 << 20
+    private static let answerDeadline = TimeAmount.seconds(60)
+
+    private let server: ServerAddress
+    private let client: HTTPClient
+
+    /// Runs `body` with a connection and closes it afterwards.
+    package static func with<Result: Sendable>(
+        _ server: ServerAddress, _ body: (ServerConnection) async throws -> Result
+    ) async throws -> Result {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(10), read: .seconds(120), write: .seconds(120))
+        // Trying again is the caller's, who knows what may be repeated; a connection that the server has closed meanwhile would
+        // look like one that broke in the middle of a request.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.maximumUsesPerConnection = 1
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let outcome: Swift.Result<Result, any Error>
+        do { outcome = .success(try await body(ServerConnection(server: server, client: client))) } catch { outcome = .failure(error) }
+        // The outcome stands, whatever closing says.
+        try? await client.shutdown()
+        return try outcome.get()
+    }
+
+    // MARK: Files
+
+    package func file(_ id: String) async throws -> FileDescription {
+        try await answer(to: HTTPClientRequest(url: server.url(["files", id])), as: FileDescription.self)
+    }
+
+    /// - Returns: a page of files and what to ask for the next page with; nil after the last.
+    package func files(after cursor: String?, limit: Int) async throws -> (files: [FileDescription], nextCursor: String?) {
+        let query = [("limit", "\(limit)")] + (cursor.map { [("cursor", $0)] } ?? [])
+        let page = try await answer(to: HTTPClientRequest(url: server.url(["files"], query: query)), as: FilePage.self)
+        return (page.files, page.nextCursor)
+    }
+
+    package func delete(_ id: String) async throws {
+        var request = HTTPClientRequest(url: server.url(["files", id]))
+        request.method = .DELETE
+        _ = try await answer(to: request)
+    }
+
+    /// - Returns: what the server said, and its very text.
+    package func cluster() async throws -> (description: ClusterDescription, text: String) {
+        let bytes = try await answer(to: HTTPClientRequest(url: server.url(["cluster"])))
+        return (try decode(ClusterDescription.self, from: bytes), String(buffer: bytes))
+    }
+
+    // MARK: Content
+
+    /// Sends the content of `source` as a new file.
+    package func upload(_ source: UploadSource, name: String, contentType: String) async throws -> FileDescription {
+        var request = HTTPClientRequest(url: server.url(["upload"], query: [("name", name)]))
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: contentType)
+        request.body = .stream(source, length: .known(source.byteCount))
+        return try await answer(to: request, deadline: .distantFuture, as: FileDescription.self)
+    }
+
+    /// The content of a file from `offset` on.
+    func download(_ file: FileDescription, from offset: Int64) async throws -> DownloadStream {
+        var request = HTTPClientRequest(url: server.url(["download", file.fileID]))
+        if offset > 0 {
+            request.headers.add(name: "Range", value: "bytes=\(offset)-")
+            // Without an ETag a range of something else could be appended to what is there.
+            guard let etag = file.quotedETag else { throw ClientError.unexpectedAnswer(detail: "the file has no ETag") }
+            request.headers.add(name: "If-Range", value: etag)
+        }
+        let response = try await send(request, deadline: .now() + Self.answerDeadline)
+        return try DownloadStream(response, of: file, requestedOffset: offset)
+    }
+
+    // MARK: Requests
+
+    private func answer<Answer: Decodable>(
+        to request: HTTPClientRequest, deadline: NIODeadline? = nil, as type: Answer.Type
+    ) async throws -> Answer {
+        try decode(type, from: try await answer(to: request, deadline: deadline))
+    }
+
+    private func answer(to request: HTTPClientRequest, deadline: NIODeadline? = nil) async throws -> ByteBuffer {
+        let response = try await send(request, deadline: deadline ?? .now() + Self.answerDeadline)
+        return try await Self.mappingErrors { try await response.body.collect(upTo: Self.longestAnswer) }
+    }
+
+    private func decode<Answer: Decodable>(_ type: Answer.Type, from bytes: ByteBuffer) throws -> Answer {
+        do {
+            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+        } catch {
+            throw ClientError.unexpectedAnswer(detail: "is this a chunkFlow server? \(server) sent no \(type)")
+        }
+    }
+
+    /// - Returns: a response of the 2xx class; the deadline is for its head.
+    private func send(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
+        let response = try await Self.mappingErrors { try await client.execute(request, deadline: deadline) }
+        guard !(200..<300).contains(response.status.code) else { return response }
+        let body = try? await response.body.collect(upTo: 64 << 10)
+        let problem = body.flatMap { try? JSONDecoder().decode(Problem.self, from: Data($0.readableBytesView)) }
+        let detail = problem?.text ?? "\(response.status.code) \(response.status.reasonPhrase.printable)"
+        switch response.status.code {
+        case 404, 410: throw ClientError.notFound(detail: detail)
+        case 429, 502, 503, 504:
+            let seconds = response.headers.first(name: "Retry-After").flatMap { Int64($0) }
+            throw ClientError.unavailable(detail: detail, retryAfter: seconds.map { .seconds(max(0, $0)) })
+        default: throw ClientError.refused(status: Int(response.status.code), detail: detail)
+        }
+    }
+
+    /// Runs `work` and gives its errors the names that they have here.
+    static func mappingErrors<Value>(_ work: () async throws -> Value) async throws -> Value {
+        do {
+            return try await work()
+        } catch let error as ClientError {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as NIOConnectionError {
+            let first = error.connectionErrors.first.map { "\($0.error)" } ?? error.dnsAError.map { "\($0)" } ?? "unknown host"
+            throw ClientError.unreachable(detail: "\(error.host):\(error.port): \(first)")
+        } catch let error as HTTPClientError {
+            if error == .cancelled { throw CancellationError() }
+            if error == .connectTimeout { throw ClientError.unreachable(detail: error.shortDescription) }
+            throw ClientError.connectionLost(detail: error.shortDescription)
+        } catch {
+            throw ClientError.connectionLost(detail: "\(error)")
+        }
+    }
+}
+
+extension FileDescription {
+    /// As it stands in a header.
+    fileprivate var quotedETag: String? { etag.map { $0.hasPrefix("\"") ? $0 : "\"\($0)\"" } }
+}
