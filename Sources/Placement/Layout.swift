@@ -1,16 +1,118 @@
 public import Core
 
-/// A storage node's part in a layout.
-public struct LayoutMember: Hashable, Sendable {
-    public let node: NodeID
-    /// Its share relative to the others'; more than 0.
-    public let weight: Double
-    /// Its failure domain; empty when none was named.
-    public let zone: String
+/// A numbered, immutable table: which nodes hold each partition.
+///
+/// Every node holds within one of its fair share of the partitions (by weight; a node holds a partition at most once, so a
+/// heavy node's excess goes to the others). A zone holds at most one copy of a partition where the fair shares of its nodes
+/// allow it, else as few as they allow. A node without a zone is a zone of its own. Equal input gives equal layouts,
+/// whatever the order of the members.
+public struct Layout: Hashable, Sendable {
+    public static let maximumMemberCount = 65_535
+    /// Bytes of UTF-8.
+    public static let maximumZoneNameSize = 255
+    static let maximumReplicas = 255
 
-    public init(node: NodeID, weight: Double = 1, zone: String = "") {
-        self.node = node
-        self.weight = weight
-        self.zone = zone
+    /// 1 for the first layout of a cluster.
+    public let version: Int
+    public let partitionCount: Int
+    /// Copies of every partition: what was asked for, or the number of members if that is less.
+    public let replicas: Int
+    /// In the order of their nodes' names.
+    public let members: [LayoutMember]
+    /// `replicas` members, by number, for each partition.
+    let slots: [UInt16]
+    /// The zone of each member, by number.
+    let zones: [Int32]
+
+    init(version: Int, partitionCount: Int, replicas: Int, members: [LayoutMember], slots: [UInt16]) {
+        self.version = version
+        self.partitionCount = partitionCount
+        self.replicas = replicas
+        self.members = members
+        self.slots = slots
+        zones = Self.zoneNumbers(of: members)
+    }
+
+    /// The first layout of a cluster.
+    /// - Parameters:
+    ///   - replicas: copies wanted; fewer are kept when there are fewer members.
+    ///   - partitionCount: a power of two, fixed for the cluster's life.
+    /// - Throws: ``PlacementError``.
+    public static func initial(
+        members: [LayoutMember], replicas: Int, partitionCount: Int = PartitionMap.defaultPartitionCount
+    ) throws -> Layout {
+        guard PartitionMap.isValid(partitionCount: partitionCount) else { throw PlacementError.invalidPartitionCount(partitionCount) }
+        return try Layout(version: 1, members: members, replicas: replicas, partitionCount: partitionCount, old: nil)
+    }
+
+    /// The layout that follows when the members, their weights or zones, or the number of copies change. As much as can stay
+    /// where it is stays there.
+    /// - Throws: ``PlacementError``.
+    public func next(members: [LayoutMember], replicas: Int) throws -> Layout {
+        try Layout(version: version + 1, members: members, replicas: replicas, partitionCount: partitionCount, old: self)
+    }
+
+    private init(version: Int, members: [LayoutMember], replicas: Int, partitionCount: Int, old: Layout?) throws {
+        try Self.check(members: members, replicas: replicas)
+        let members = members.sorted { $0.node < $1.node }
+        let shares = FairShares(
+            weights: members.map(\.weight), zones: Self.zoneNumbers(of: members).map(Int.init), partitionCount: partitionCount,
+            replicas: min(replicas, members.count))
+        var kept: [[Int32]] = []
+        if let old {
+            let numbers = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.node, Int32($0)) })
+            let renumbered = old.members.map { numbers[$0.node] }
+            kept = (0..<partitionCount).map { partition in old.slotRange(partition).compactMap { renumbered[Int(old.slots[$0])] } }
+        }
+        var assignment = Assignment(shares: shares, old: kept)
+        assignment.orderByPreference()
+        self.init(
+            version: version, partitionCount: partitionCount, replicas: shares.replicas, members: members,
+            slots: assignment.slots.map(UInt16.init))
+    }
+
+    static func check(members: [LayoutMember], replicas: Int) throws {
+        guard !members.isEmpty else { throw PlacementError.noMembers }
+        guard members.count <= maximumMemberCount else { throw PlacementError.tooManyMembers(count: members.count) }
+        guard (1...maximumReplicas).contains(replicas) else { throw PlacementError.invalidReplicaCount(replicas) }
+        var nodes: Set<NodeID> = []
+        for member in members {
+            guard nodes.insert(member.node).inserted else { throw PlacementError.duplicateNode(member.node) }
+            guard member.weight.isFinite && member.weight > 0 else {
+                throw PlacementError.invalidWeight(member.node, weight: member.weight)
+            }
+            guard member.zone.utf8.count <= maximumZoneNameSize else { throw PlacementError.zoneNameTooLong(member.node) }
+        }
+    }
+
+    private static func zoneNumbers(of members: [LayoutMember]) -> [Int32] {
+        var numbers: [String: Int32] = [:]
+        var next: Int32 = 0
+        return members.map { member in
+            if let number = numbers[member.zone] { return number }
+            defer { next += 1 }
+            if !member.zone.isEmpty { numbers[member.zone] = next }
+            return next
+        }
+    }
+
+    func slotRange(_ partition: Int) -> Range<Int> {
+        precondition((0..<partitionCount).contains(partition), "no such partition")
+        return partition * replicas..<(partition + 1) * replicas
+    }
+
+    /// The nodes that hold a partition: `replicas` different ones in order of preference. First places are spread as evenly
+    /// as the partitions themselves.
+    public func nodes(of partition: Int) -> [NodeID] { slotRange(partition).map { members[Int(slots[$0])].node } }
+
+    /// Pairs of partition and node that this layout has and `old` has not: fragments of how many partitions must move,
+    /// counted once for each copy.
+    /// - Precondition: both have the same number of partitions.
+    public func movedFragments(from old: Layout) -> Int {
+        precondition(partitionCount == old.partitionCount)
+        return (0..<partitionCount).reduce(0) { count, partition in
+            let before = old.nodes(of: partition)
+            return count + nodes(of: partition).count { !before.contains($0) }
+        }
     }
 }
