@@ -20,6 +20,7 @@ let swiftSettings: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -93,7 +94,7 @@ let package = Package(
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
                 "AdminAPI", "Settings", hummingbird, lifecycle, nioPosix, grpcCore, grpcTransport, logging,
             ]),
-        library("Client", ["Core", asyncHTTPClient, arguments, nioCore]),
+        library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
 
         executable("distributor", ["ServerAssembly", "Settings", arguments]),
         executable("storage", ["ServerAssembly", "Settings", arguments]),
@@ -106,8 +107,9 @@ let package = Package(
         tests("MetadataTests", ["Metadata", "Core"]),
         tests("ClusterTests", ["StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore]),
         tests("RESTAPITests", ["RESTAPI", "HTTPEdge", "Core", nioCore, .product(name: "HummingbirdTesting", package: "hummingbird")]),
-        tests("SettingsTests", ["Settings", "Core"]),
-        tests("ClientTests", ["Client", "Core"]),
-        tests("SimulationTests", ["ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore]),
+        tests("SettingsTests", ["Settings", "Core", arguments]),
+        tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
+        tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Core", nioCore]),
+        tests("SimulationTests", ["ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore, logging]),
     ]
 )

@@ -1,23 +1,23 @@
-internal import Core
+package import Core
 
 /// What is concluded about a node from how its calls end. A pure value: fed by the probes and by every failed call.
-struct NodeHealth: Sendable {
-    let downAfter: Duration
+package struct NodeHealth: Sendable {
+    private let downAfter: Duration
     private var lastSuccess: MonotonicInstant?
     private var failingSince: MonotonicInstant?
 
-    init(downAfter: Duration) { self.downAfter = downAfter }
+    package init(downAfter: Duration) { self.downAfter = downAfter }
 
-    mutating func succeeded(at now: MonotonicInstant) {
+    package mutating func succeeded(at now: MonotonicInstant) {
         lastSuccess = now
         failingSince = nil
     }
 
-    mutating func failed(at now: MonotonicInstant) {
+    package mutating func failed(at now: MonotonicInstant) {
         if failingSince == nil { failingSince = now }
     }
 
-    func state(at now: MonotonicInstant) -> NodeState {
+    package func state(at now: MonotonicInstant) -> NodeState {
         guard let failingSince else { return lastSuccess == nil ? .suspect : .up }
         // A node that has never answered cannot have just failed.
         guard lastSuccess != nil else { return .down }

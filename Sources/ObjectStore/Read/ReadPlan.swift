@@ -1,30 +1,30 @@
-internal import Core
-internal import Metadata
+package import Core
+package import Metadata
 
 /// The part of one chunk that a read needs.
-struct ChunkRead: Equatable, Sendable {
-    let chunk: ChunkID
-    let layoutVersion: Int
+package struct ChunkRead: Equatable, Sendable {
+    package let chunk: ChunkID
+    package let layoutVersion: Int
     /// Bytes within the chunk.
-    let range: Range<Int>
+    package let range: Range<Int>
     /// Bytes of the whole chunk.
-    let chunkByteCount: Int
+    package let chunkByteCount: Int
 }
 
 /// The chunks that hold a range of an object, in order: computed, whatever the object's size, one at a time.
-struct ReadPlan: Sequence, IteratorProtocol, Sendable {
+package struct ReadPlan: Sequence, IteratorProtocol, Sendable {
     private let blobs: [BlobRecord]
     private var blobIndex = 0
     /// Where the current blob begins in the object.
     private var blobStart: Int64 = 0
     private var range: Range<Int64>
 
-    init(blobs: [BlobRecord], range: Range<Int64>) {
+    package init(blobs: [BlobRecord], range: Range<Int64>) {
         self.blobs = blobs
         self.range = range
     }
 
-    mutating func next() -> ChunkRead? {
+    package mutating func next() -> ChunkRead? {
         guard !range.isEmpty else { return nil }
         while blobIndex < blobs.count, range.lowerBound >= blobStart + blobs[blobIndex].byteCount {
             blobStart += blobs[blobIndex].byteCount

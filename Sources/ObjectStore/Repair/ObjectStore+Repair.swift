@@ -55,7 +55,8 @@ extension ObjectStore {
         }
         try Task.checkCancellation()
         try await metadata.finishRepairs(outcomes.filter(\.1).map(\.0))
-        for (attempts, failed) in Dictionary(grouping: outcomes.filter { !$0.1 }.map(\.0), by: \.attempts) {
+        let failedByAttempts = Dictionary(grouping: outcomes.filter { !$0.1 }.map(\.0), by: \.attempts)
+        for (attempts, failed) in failedByAttempts.sorted(by: { $0.key < $1.key }) {
             try await metadata.postponeRepairs(failed, until: time.now().advanced(by: backoff(attempts: attempts)))
         }
         return due.count

@@ -20,13 +20,10 @@ final class ChunkWrite: Sendable {
 
     let chunk: ChunkID
     let replicas: [Replica]
-    /// Nodes that the layout names and that do not take part from the start.
-    let absent: [NodeID]
     private let state = Mutex(State())
 
-    init(chunk: ChunkID, nodes: [NodeID], absent: [NodeID], piecesInFlight: Int) {
+    init(chunk: ChunkID, nodes: [NodeID], piecesInFlight: Int) {
         self.chunk = chunk
-        self.absent = absent
         replicas = nodes.map { Replica(node: $0, queue: BoundedQueue(capacity: piecesInFlight)) }
     }
 

@@ -107,9 +107,7 @@ extension ObjectStore {
             chosen += (wanted + successors).filter { nodes.state(of: $0) == .suspect }
         }
         guard chosen.count >= quorum else { throw StoreError.notEnoughNodes(available: chosen.count, required: quorum) }
-        chosen = Array(chosen.prefix(layout.replicas))
-        return ChunkWrite(
-            chunk: chunk, nodes: chosen, absent: wanted.filter { !chosen.contains($0) }, piecesInFlight: configuration.piecesInFlight)
+        return ChunkWrite(chunk: chunk, nodes: Array(chosen.prefix(layout.replicas)), piecesInFlight: configuration.piecesInFlight)
     }
 
     /// One node's copy of a chunk, from its first piece to the node's acknowledgement.

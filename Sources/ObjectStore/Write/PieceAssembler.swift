@@ -1,12 +1,12 @@
 internal import Core
-internal import NIOCore
+package import NIOCore
 
 /// Cuts a stream of buffers of any size into pieces that never cross the border of a chunk. A pure value.
-struct PieceAssembler {
-    struct Output {
-        let bytes: ByteBuffer
+package struct PieceAssembler {
+    package struct Output {
+        package let bytes: ByteBuffer
         /// Whether these are the last bytes of their chunk.
-        let endsChunk: Bool
+        package let endsChunk: Bool
     }
 
     private let chunkSize: Int
@@ -15,7 +15,7 @@ struct PieceAssembler {
     private var room: Int
     private var offsetInChunk = 0
 
-    init(chunkSize: Int, pieceSize: Int) {
+    package init(chunkSize: Int, pieceSize: Int) {
         precondition(chunkSize > 0 && chunkSize.isMultiple(of: Piece.blockSize))
         precondition(pieceSize > 0 && pieceSize.isMultiple(of: Piece.blockSize) && pieceSize <= Piece.maximumSize)
         self.chunkSize = chunkSize
@@ -24,7 +24,7 @@ struct PieceAssembler {
     }
 
     /// The next full piece, taking what it needs from `buffer`; nil when `buffer` is used up.
-    mutating func next(from buffer: inout ByteBuffer) -> Output? {
+    package mutating func next(from buffer: inout ByteBuffer) -> Output? {
         guard buffer.readableBytes > 0 else { return nil }
         let count = min(room - pending.readableBytes, buffer.readableBytes)
         if pending.readableBytes == 0 {
@@ -40,7 +40,7 @@ struct PieceAssembler {
     }
 
     /// What is left at the end of the stream, if anything.
-    mutating func finish() -> Output? { pending.readableBytes > 0 ? take() : nil }
+    package mutating func finish() -> Output? { pending.readableBytes > 0 ? take() : nil }
 
     private mutating func take() -> Output {
         let bytes = pending

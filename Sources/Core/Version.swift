@@ -1,0 +1,2 @@
+/// The version of chunkFlow, as every server reports it.
+public let chunkFlowVersion = "0.1.0"

@@ -1,0 +1,38 @@
+internal import ChunkTransport
+internal import Core
+internal import Logging
+internal import ObjectStore
+public import Settings
+
+/// `chunkflow server`: a distributor and its storage nodes in one process, without a network between them.
+public enum EmbeddedRole {
+    /// Runs the server until the process is told to stop.
+    public static func run(_ settings: ServerSettings) async throws {
+        let logger = ServerProcess.logger("chunkflow", settings: settings.process)
+        let gateway = try await Gateway.open(settings.gateway, process: settings.process, logger: logger)
+        var nodes: [StorageNode] = []
+        do {
+            let book = LocalPeers()
+            for number in 1...settings.nodeCount {
+                let node = try await StorageNode.open(
+                    directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", process: settings.process, peers: book,
+                    logger: logger)
+                nodes.append(node)
+                book.add(node.transport)
+            }
+            // The address of a node of the same process is its name.
+            let seeds = nodes.map { ClusterBootstrap.Seed(address: $0.transport.id.description, transport: $0.transport) }
+            let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: { book.transport(toAddress: $0) })
+            try await gateway.serve(store)
+        } catch {
+            await close(gateway, nodes)
+            throw error
+        }
+        await close(gateway, nodes)
+    }
+
+    private static func close(_ gateway: Gateway, _ nodes: [StorageNode]) async {
+        await gateway.close()
+        for node in nodes { await node.close() }
+    }
+}

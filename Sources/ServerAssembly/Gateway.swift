@@ -1,0 +1,77 @@
+internal import ChunkTransport
+internal import Core
+internal import Foundation
+internal import HTTPEdge
+internal import Logging
+internal import Metadata
+internal import ObjectStore
+internal import ServiceLifecycle
+internal import Settings
+internal import StorageService
+
+/// What takes clients' requests, in `distributor` and `chunkflow server` alike: metadata, store, HTTP listener, cluster listener.
+struct Gateway: Sendable {
+    /// Threads for metadata reads and commits.
+    private static let metadataThreads = 4
+
+    private let settings: GatewaySettings
+    private let process: ProcessSettings
+    private let metadata: SQLiteMetadataStore
+    private let logger: Logger
+
+    /// Opens the metadata under the data directory.
+    static func open(_ settings: GatewaySettings, process: ProcessSettings, logger: Logger) async throws -> Gateway {
+        let directory = "\(process.dataDirectory)/metadata"
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        } catch {
+            throw StartError("data-dir: \"\(process.dataDirectory)\" is not accepted; accepted: a directory that can be written to")
+        }
+        let metadata = try await SQLiteMetadataStore.open(
+            path: "\(directory)/chunkflow.sqlite", durability: process.durability,
+            executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger)
+        return Gateway(settings: settings, process: process, metadata: metadata, logger: logger)
+    }
+
+    func openStore(
+        seeds: [ClusterBootstrap.Seed], patience: Duration, connect: @escaping @Sendable (String) -> any ChunkTransport
+    ) async throws -> ObjectStore {
+        var configuration = StoreConfiguration()
+        configuration.chunkSize = settings.chunkSize
+        configuration.replicas = settings.replicas
+        configuration.writeQuorum = settings.writeQuorum
+        let bootstrap = ClusterBootstrap(
+            configuration: configuration, metadata: metadata, time: SystemTime(), random: SystemRandom(), logger: logger, connect: connect)
+        let cluster = try await bootstrap.run(seeds: seeds, patience: patience)
+        // Hashing gets as many threads as there are cores: it is the one thing here that can use them all.
+        let hashing = ThreadPoolExecutor(threadCount: ProcessInfo.processInfo.activeProcessorCount)
+        return try await ObjectStore(
+            configuration: configuration, cluster: cluster, metadata: metadata, time: SystemTime(), random: SystemRandom(),
+            digestExecutor: hashing, logger: logger)
+    }
+
+    /// Serves until the process is told to stop.
+    func serve(_ store: ObjectStore) async throws {
+        let http = HTTPServer(
+            listen: settings.http, responder: RESTResponder(store: store), shutdownTimeout: process.shutdownTimeout, logger: logger)
+        let cluster = StorageServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
+        let announcement = Announcement {
+            let httpAddress = try await http.boundAddress()
+            ServerProcess.announce(listener: "http", host: httpAddress.host, port: httpAddress.port)
+            let clusterAddress = try await cluster.boundAddress()
+            ServerProcess.announce(listener: "cluster", host: clusterAddress.host, port: clusterAddress.port)
+            ServerProcess.announce("ready")
+        }
+        // Shut down in reverse: first nobody new is let in, the store's loops go last.
+        try await ServerProcess.run([StoreLoops(store: store), cluster, http, announcement], settings: process, logger: logger)
+    }
+
+    func close() async { await metadata.close() }
+}
+
+/// The store's background loops as a service.
+private struct StoreLoops: Service {
+    let store: ObjectStore
+
+    func run() async throws { try await cancelWhenGracefulShutdown { await store.run() } }
+}

@@ -1,0 +1,71 @@
+internal import Core
+public import Foundation
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+public import ServiceLifecycle
+public import Settings
+
+/// What every server process does around its role: preparation of the runtime, log, listener lines, signals, exit.
+public enum ServerProcess {
+    /// Must be called before any Swift concurrency runs.
+    ///
+    /// Runs Swift tasks on the event loops (no hop between a socket and the code that handles its bytes), and keeps malloc from
+    /// giving buffers of this program's usual sizes back to the kernel after every use. Both were measured, see docs/measurements.md.
+    public static func prepare() {
+        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        #if canImport(Glibc)
+            mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024)
+            mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024)
+        #endif
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Runs a role to its end and ends the process: with code 0 after an orderly shutdown, otherwise with one line on standard error
+    /// and code 78 (a wrong setting) or 1.
+    public static func run(_ role: () async throws -> Void) async -> Never {
+        do {
+            try await role()
+            exit(0)
+        } catch let error as SettingsError {
+            fail(error.description, code: SettingsError.exitCode)
+        } catch {
+            fail("\(error)", code: 1)
+        }
+    }
+
+    private static func fail(_ message: String, code: Int32) -> Never {
+        let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        FileHandle.standardError.write(Data("error: \(line)\n".utf8))
+        exit(code)
+    }
+
+    /// One line on standard output, for people and for scripts that wait for it.
+    static func announce(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+
+    static func announce(listener name: String, host: String, port: Int) {
+        announce("listening \(name)=\(HostPort(host: host, port: port))")
+    }
+
+    static func logger(_ label: String, settings: ProcessSettings) -> Logger {
+        var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+        return logger
+    }
+
+    /// Runs services until SIGTERM or SIGINT, or until one of them ends; they are shut down in reverse order.
+    static func run(_ services: [any Service], settings: ProcessSettings, logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // Services keep their own deadline for requests in flight; this one is for a service that does not.
+        configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout + .seconds(5)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+}
+
+#if canImport(Glibc)
+    import Glibc
+#endif

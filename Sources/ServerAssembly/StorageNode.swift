@@ -1,0 +1,33 @@
+internal import ChunkStore
+internal import ChunkTransport
+internal import Core
+internal import Foundation
+internal import Logging
+internal import Settings
+
+/// A storage node of this process: the engine on a directory, and the node's identity in it.
+struct StorageNode: Sendable {
+    /// Threads for one node's disk. Two keep a reader from waiting for somebody's fdatasync.
+    private static let diskThreads = 4
+
+    let transport: LocalChunkTransport
+    private let store: ChunkStore
+
+    static func open(
+        directory: String, zone: String, process: ProcessSettings, peers: any PeerDialer, logger: Logger
+    ) async throws -> StorageNode {
+        let disk = try PosixDisk(directory: directory)
+        var configuration = ChunkStore.Configuration()
+        configuration.durability = process.durability
+        let store = try await ChunkStore.open(
+            disk: disk, configuration: configuration, executor: ThreadPoolExecutor(threadCount: diskThreads), time: SystemTime(),
+            random: SystemRandom(), logger: logger)
+        let transport = try await LocalChunkTransport(
+            store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
+            time: SystemTime(), random: SystemRandom(), logger: logger)
+        return StorageNode(transport: transport, store: store)
+    }
+
+    /// Waits for what is in flight and leaves the directory in order.
+    func close() async { await store.close() }
+}

@@ -1,0 +1,54 @@
+internal import ChunkStore
+internal import ChunkTransport
+internal import Core
+internal import Logging
+internal import ServiceLifecycle
+public import Settings
+internal import StorageService
+
+/// `storage`: one storage node behind gRPC.
+public enum StorageRole {
+    /// Runs the node until the process is told to stop.
+    public static func run(_ settings: StorageSettings) async throws {
+        if let distributor = settings.join {
+            throw StartError("join: \"\(distributor)\" is not accepted; this version finds nodes through the distributor's storage-nodes setting only")
+        }
+        let logger = ServerProcess.logger("storage", settings: settings.process)
+        let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
+        let node = try await StorageNode.open(
+            directory: settings.process.dataDirectory, zone: settings.zone ?? "", process: settings.process, peers: peers, logger: logger)
+        let server = StorageServer(
+            node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
+            shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
+        let announcement = Announcement {
+            let address = try await server.boundAddress()
+            ServerProcess.announce(listener: "grpc", host: address.host, port: address.port)
+            ServerProcess.announce("ready")
+        }
+        do {
+            try await ServerProcess.run([peers, server, announcement], settings: settings.process, logger: logger)
+        } catch {
+            await node.close()
+            throw error
+        }
+        await node.close()
+    }
+}
+
+/// Why a server did not start, other than a setting of the wrong form.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Says where the servers listen as soon as they do, and then waits for the end.
+struct Announcement: Service {
+    let announce: @Sendable () async throws -> Void
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await announce()
+            while true { try await Task.sleep(for: .seconds(3600)) }
+        }
+    }
+}
