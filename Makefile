@@ -1,0 +1,64 @@
+# make help lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+SWIFT ?= swift
+# Passed on by "make run" (to chunkflow server) and by "make integration" (to pytest).
+ARGS ?=
+
+VENV := .build/venv
+INTEGRATION := Tests/Integration
+FORMATTED := Package.swift Sources Tests
+
+.PHONY: help run build test unit integration soak benchmark lint format proto install-dependencies clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then run a distributor and four storage nodes in one process, data in ./data (ARGS="--http 0.0.0.0:8080")
+	@exec .build/release/chunkflow server $(ARGS)
+
+build: install-dependencies ## build chunkflow, distributor and storage into .build/release
+	$(SWIFT) build -c release --product chunkflow
+	$(SWIFT) build -c release --product distributor
+	$(SWIFT) build -c release --product storage
+
+test: lint unit integration ## everything that must pass before a change goes in
+
+unit: install-dependencies ## build everything once, run the tests of the targets
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+
+integration: build $(VENV)/ready ## run the tests that start the executables (ARGS="-k restart")
+	$(VENV)/bin/pytest $(INTEGRATION) -m "not soak" $(ARGS)
+
+soak: build $(VENV)/ready ## run the long tests
+	$(VENV)/bin/pytest $(INTEGRATION) -m soak $(ARGS)
+
+benchmark: build $(VENV)/ready ## run every script of benchmarks/
+	@for script in benchmarks/*; do \
+		if [[ -f $$script && -x $$script ]]; then echo "== $$script"; PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$script"; fi; \
+	done
+
+$(VENV)/ready: $(INTEGRATION)/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+lint: install-dependencies ## check the format of the sources
+	$(SWIFT) format lint --strict --parallel --recursive $(FORMATTED)
+
+format: install-dependencies ## format the sources
+	$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
+
+proto: install-dependencies ## generate the Swift of proto/ again
+	scripts/generate-proto.sh
+
+install-dependencies: ## install the Debian packages that are missing
+	@scripts/install-dependencies.sh
+
+clean: ## remove what was built; data stay
+	rm -rf .build

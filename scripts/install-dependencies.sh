@@ -1,0 +1,44 @@
+#!/bin/bash
+# Installs the Debian packages that building and testing need and that are missing. Asks nothing; does nothing when all are there.
+set -euo pipefail
+
+packages=(
+    libisal-dev    # checksums and erasure coding
+    libsqlite3-dev # metadata
+    zlib1g-dev     # linked by the HTTP libraries
+    pkg-config     # tells SwiftPM where the two above are
+    git            # SwiftPM fetches packages with it
+    curl           # integration tests
+    python3        # integration tests
+    python3-venv
+)
+
+if ! command -v swift > /dev/null; then
+    echo "swift was not found: install Swift 6.3 from https://www.swift.org/install/linux/ and run make again" >&2
+    exit 1
+fi
+
+if ! command -v dpkg > /dev/null || ! command -v apt-get > /dev/null; then
+    if pkg-config --exists libisal sqlite3 2> /dev/null; then exit 0; fi
+    echo "this is no Debian: install ISA-L, SQLite 3 and zlib with their headers, pkg-config, git, curl and Python 3 yourself" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    if [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null) != installed ]]; then missing+=("$package"); fi
+done
+if [[ ${#missing[@]} -eq 0 ]]; then exit 0; fi
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+    if ! command -v sudo > /dev/null; then
+        echo "missing, and neither root nor sudo is there to install them: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update --quiet < /dev/null
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}" < /dev/null
