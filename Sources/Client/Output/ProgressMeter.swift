@@ -15,6 +15,8 @@ package struct ProgressMeter: Sendable {
     }
 
     package var byteCount: Int64 { samples.last?.byteCount ?? 0 }
+    /// How much of the past is remembered, for tests.
+    package var sampleCount: Int { samples.count }
 
     /// - Parameter byteCount: how much of the whole is there now. Less than before when a transfer had to begin again.
     package mutating func record(_ byteCount: Int64, at time: MonotonicInstant) {

@@ -126,8 +126,13 @@ package struct ServerConnection: Sendable {
         } catch let error as CancellationError {
             throw error
         } catch let error as NIOConnectionError {
-            let first = error.connectionErrors.first.map { "\($0.error)" } ?? error.dnsAError.map { "\($0)" } ?? "unknown host"
-            throw ClientError.unreachable(detail: "\(error.host):\(error.port): \(first)")
+            let cause: (any Error)? = error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError
+            let detail = (cause as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? cause.map { "\($0)" } ?? "unknown host"
+            throw ClientError.unreachable(detail: "\(error.host):\(error.port): \(detail)")
+        } catch let error as IOError {
+            let detail = String(cString: strerror(error.errnoCode))
+            // The only code that none but connecting gives.
+            throw error.errnoCode == ECONNREFUSED ? ClientError.unreachable(detail: detail) : .connectionLost(detail: detail)
         } catch let error as HTTPClientError {
             if error == .cancelled { throw CancellationError() }
             if error == .connectTimeout { throw ClientError.unreachable(detail: error.shortDescription) }
