@@ -21,6 +21,7 @@ let swiftSettings: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -75,18 +76,19 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CLinux"),
 
         library("Core", ["CISAL", nioCore, nioPosix, crypto]),
-        library("ChunkStore", ["Core", nioCore, logging]),
+        library("ChunkStore", ["CLinux", "Core", nioCore, logging]),
         library("Placement", ["Core"]),
         library("Metadata", ["Core", grdb, logging]),
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library("ChunkTransport", ["Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, logging]),
         library("ObjectStore", ["Core", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
         library("StorageService", ["Core", "ChunkStore", "ChunkTransport", "ClusterProtocol", nioCore, grpcCore, grpcTransport, logging]),
-        library("HTTPEdge", ["Core", hummingbird, httpTypes, nioCore, logging]),
-        library("RESTAPI", ["Core", "HTTPEdge", "ObjectStore", hummingbird, httpTypes, nioCore, logging]),
-        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", hummingbird, httpTypes, logging]),
+        library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
+        library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
+        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioHTTP1]),
         library("Settings", ["Core", configuration, arguments]),
         library(
             "ServerAssembly",
@@ -102,11 +104,11 @@ let package = Package(
         executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore]),
 
         tests("CoreTests", ["Core"]),
-        tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore]),
+        tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
         tests("MetadataTests", ["Metadata", "Core"]),
         tests("ClusterTests", ["StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore]),
-        tests("RESTAPITests", ["RESTAPI", "HTTPEdge", "Core", nioCore, .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests("RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Core", nioCore]),

@@ -1,0 +1,15 @@
+// System calls that the C library declares only under _GNU_SOURCE, which Swift's module of it does not define.
+#ifndef CLINUX_SHIM_H
+#define CLINUX_SHIM_H
+
+#ifdef __linux__
+#include <linux/falloc.h>
+#include <sys/types.h>
+
+#define CLINUX_SYNC_FILE_RANGE_WRITE 2u
+
+int fallocate(int descriptor, int mode, off_t offset, off_t length);
+int sync_file_range(int descriptor, off_t offset, off_t length, unsigned int flags);
+#endif
+
+#endif
