@@ -274,7 +274,7 @@ extension SimulatedDisk {
         for sector in inode.formerSectors.keys.sorted() where !survives() {
             guard let former = inode.formerSectors[sector] else { continue }
             let start = sector * sectorSize
-            for position in start..<min(start + sectorSize, inode.content.count) {
+            for position in start..<max(start, min(start + sectorSize, inode.content.count)) {
                 inode.content[position] = position - start < former.count ? former[position - start] : 0
             }
         }

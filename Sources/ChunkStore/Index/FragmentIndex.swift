@@ -183,9 +183,10 @@ final class FragmentIndex: Sendable {
         var fragments: [FragmentInfo] = []
         var last: UInt64?
         var isComplete = true
-        for number in Int((cursor ?? 0) >> 56)..<Self.shardCount {
+        let firstShard = Int((cursor ?? 0) >> 56)
+        for number in firstShard..<Self.shardCount {
             shards[number].state.withLock { shard in
-                shard.table.forEach(after: cursor) { entry, hash in
+                shard.table.forEach(after: number == firstShard ? cursor : nil) { entry, hash in
                     // Equal hashes stay on one page, because the cursor cannot tell them apart.
                     if fragments.count >= limit, hash != last {
                         isComplete = false
