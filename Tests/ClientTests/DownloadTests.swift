@@ -130,6 +130,7 @@ struct DownloadTests {
             try await ClientFixture.with { fixture in
                 try await expect(fixture.download(server, "f1", "-o", fixture.path("out")), .failure)
                 #expect(fixture.read("out") == nil)
+                #expect(fixture.errors.contains("asked for bytes from"))
             }
         }
     }

@@ -49,9 +49,11 @@ final class ScriptedServer: Sendable {
         func append(_ request: ReceivedRequest) { requests.withLock { $0.append(request) } }
     }
 
-    /// - Parameter breakUploadsAfter: closes connections once so many bytes of a body have come, as often as the array says.
+    /// - Parameters:
+    ///   - breakUploadsAfter: closes connections once so many bytes of a body have come, as often as the array says.
+    ///   - answersEarly: answers before the body has come, and takes no more of it.
     static func with<Result>(
-        breakUploadsAfter: [Int] = [], script: @escaping Script, _ body: (ScriptedServer) async throws -> Result
+        breakUploadsAfter: [Int] = [], answersEarly: Bool = false, script: @escaping Script, _ body: (ScriptedServer) async throws -> Result
     ) async throws -> Result {
         let log = Log()
         let breaks = UploadBreaks(breakUploadsAfter)
@@ -60,7 +62,8 @@ final class ScriptedServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: false)
-                    try channel.pipeline.syncOperations.addHandler(ScriptHandler(script: script, log: log, breakAfter: breaks.next()))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ScriptHandler(script: script, log: log, breakAfter: breaks.next(), answersEarly: answersEarly))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -95,13 +98,15 @@ private final class ScriptHandler: ChannelInboundHandler {
     private let script: ScriptedServer.Script
     private let log: ScriptedServer.Log
     private let breakAfter: Int?
+    private let answersEarly: Bool
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
 
-    init(script: @escaping ScriptedServer.Script, log: ScriptedServer.Log, breakAfter: Int?) {
+    init(script: @escaping ScriptedServer.Script, log: ScriptedServer.Log, breakAfter: Int?, answersEarly: Bool) {
         self.script = script
         self.log = log
         self.breakAfter = breakAfter
+        self.answersEarly = answersEarly
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -109,15 +114,24 @@ private final class ScriptHandler: ChannelInboundHandler {
         case .head(let head):
             self.head = head
             body = []
+            if answersEarly {
+                answer(head, context)
+                // What comes now stays in the socket.
+                let channel = context.channel
+                channel.setOption(.autoRead, value: false).whenFailure { _ in channel.close(promise: nil) }
+            }
         case .body(let buffer):
             body.append(contentsOf: buffer.readableBytesView)
             if let breakAfter, body.count >= breakAfter { context.close(promise: nil) }
         case .end:
-            guard let head else { return }
-            let request = ReceivedRequest(method: head.method, uri: head.uri, headers: head.headers, body: body)
-            log.append(request)
-            answer(script(request), context)
+            if let head, !answersEarly { answer(head, context) }
         }
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let request = ReceivedRequest(method: head.method, uri: head.uri, headers: head.headers, body: body)
+        log.append(request)
+        answer(script(request), context)
     }
 
     private func answer(_ answer: ScriptedAnswer, _ context: ChannelHandlerContext) {

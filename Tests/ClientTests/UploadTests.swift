@@ -65,7 +65,7 @@ struct UploadTests {
 
     @Test("a connection that breaks before all was sent is tried again")
     func brokenEarly() async throws {
-        let large = content(20_000_000)
+        let large = [UInt8](repeating: 7, count: 20_000_000)
         try await ScriptedServer.with(breakUploadsAfter: [100_000], script: store) { server in
             try await ClientFixture.with { fixture in
                 try await expect(fixture.upload(server, fixture.write(large, to: "x")), .success)
@@ -104,6 +104,18 @@ struct UploadTests {
                 try await expect(fixture.upload(server, fixture.write([1], to: "x")), .failure)
                 #expect(server.requests.count == 1)
                 #expect(fixture.errors.contains("refused with 507: no room"))
+            }
+        }
+    }
+
+    @Test("a refusal that comes before the body was sent ends the upload at once")
+    func refusedEarly() async throws {
+        let large = [UInt8](repeating: 7, count: 50_000_000)
+        try await ScriptedServer.with(answersEarly: true, script: { _ in .problem(.insufficientStorage, "no room") }) { server in
+            try await ClientFixture.with { fixture in
+                try await expect(fixture.upload(server, fixture.write(large, to: "x")), .failure)
+                #expect(fixture.errors.contains("refused with 507: no room"))
+                #expect(server.requests.count == 1)
             }
         }
     }
