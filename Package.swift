@@ -21,13 +21,10 @@ let swiftSettings: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
-let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
-let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -59,10 +56,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -70,7 +65,6 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -83,9 +77,13 @@ let package = Package(
         library("Placement", ["Core"]),
         library("Metadata", ["Core", grdb, logging]),
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
-        library("ChunkTransport", ["Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, logging]),
+        library(
+            "ChunkTransport",
+            ["Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging]),
         library("ObjectStore", ["Core", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
-        library("StorageService", ["Core", "ChunkStore", "ChunkTransport", "ClusterProtocol", nioCore, grpcCore, grpcTransport, logging]),
+        library(
+            "StorageService",
+            ["Core", "ChunkTransport", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
         library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioHTTP1]),
@@ -94,7 +92,7 @@ let package = Package(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
-                "AdminAPI", "Settings", hummingbird, lifecycle, nioPosix, grpcCore, grpcTransport, logging,
+                "AdminAPI", "Settings", lifecycle, nioCore, nioPosix, grpcCore, grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
 

@@ -22,6 +22,9 @@ public protocol ChunkTransport: Sendable {
     ///     What it throws ends the call and is thrown on.
     func get(_ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (Piece) async throws -> Void) async throws -> FragmentInfo
 
+    /// What the fragment was put with beside its payload.
+    func descriptor(of id: FragmentID) async throws -> [UInt8]
+
     /// Removes fragments. Removing what is not there is no error. At most ``TransportLimits/maximumBatch`` at a time.
     func delete(_ ids: [FragmentID]) async throws
 

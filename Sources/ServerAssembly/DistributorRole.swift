@@ -21,13 +21,13 @@ public enum DistributorRole {
         do {
             // The connections must run while the nodes are asked for the first time, before the services do.
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await connections.run() }
+                group.addTask { await connections.run() }
                 defer { group.cancelAll() }
-                let seeds = settings.storageNodes.map {
-                    ClusterBootstrap.Seed(address: $0.description, transport: connections.transport(toAddress: $0.description))
+                let seeds = try settings.storageNodes.map {
+                    ClusterBootstrap.Seed(address: $0.description, transport: try connections.transport(toAddress: $0.description))
                 }
                 let store = try await gateway.openStore(
-                    seeds: seeds, patience: patience, connect: { connections.transport(toAddress: $0) })
+                    seeds: seeds, patience: patience, connect: { try connections.transport(toAddress: $0) })
                 try await gateway.serve(store)
                 connections.shutDown()
             }

@@ -34,7 +34,7 @@ struct Gateway: Sendable {
     }
 
     func openStore(
-        seeds: [ClusterBootstrap.Seed], patience: Duration, connect: @escaping @Sendable (String) -> any ChunkTransport
+        seeds: [ClusterBootstrap.Seed], patience: Duration, connect: @escaping @Sendable (String) throws -> any ChunkTransport
     ) async throws -> ObjectStore {
         var configuration = StoreConfiguration()
         configuration.chunkSize = settings.chunkSize
@@ -52,14 +52,13 @@ struct Gateway: Sendable {
 
     /// Serves until the process is told to stop.
     func serve(_ store: ObjectStore) async throws {
-        let http = HTTPServer(
-            listen: settings.http, responder: RESTResponder(store: store), shutdownTimeout: process.shutdownTimeout, logger: logger)
+        var limits = HTTPLimits()
+        limits.shutdownTime = process.shutdownTimeout
+        let http = try await HTTPServer.bind(to: settings.http, responder: RESTResponder(store: store), limits: limits, logger: logger)
         let cluster = StorageServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
         let announcement = Announcement {
-            let httpAddress = try await http.boundAddress()
-            ServerProcess.announce(listener: "http", host: httpAddress.host, port: httpAddress.port)
-            let clusterAddress = try await cluster.boundAddress()
-            ServerProcess.announce(listener: "cluster", host: clusterAddress.host, port: clusterAddress.port)
+            ServerProcess.announce(listener: "http", http.address)
+            ServerProcess.announce(listener: "cluster", try await cluster.boundAddress())
             ServerProcess.announce("ready")
         }
         // Shut down in reverse: first nobody new is let in, the store's loops go last.

@@ -43,9 +43,7 @@ public enum ServerProcess {
     /// One line on standard output, for people and for scripts that wait for it.
     static func announce(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
-    static func announce(listener name: String, host: String, port: Int) {
-        announce("listening \(name)=\(HostPort(host: host, port: port))")
-    }
+    static func announce(listener name: String, _ address: HostPort) { announce("listening \(name)=\(address)") }
 
     static func logger(_ label: String, settings: ProcessSettings) -> Logger {
         var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0) })

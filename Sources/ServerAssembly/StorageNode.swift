@@ -22,7 +22,7 @@ struct StorageNode: Sendable {
         let store = try await ChunkStore.open(
             disk: disk, configuration: configuration, executor: ThreadPoolExecutor(threadCount: diskThreads), time: SystemTime(),
             random: SystemRandom(), logger: logger)
-        let transport = try await LocalChunkTransport(
+        let transport = try LocalChunkTransport(
             store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
             time: SystemTime(), random: SystemRandom(), logger: logger)
         return StorageNode(transport: transport, store: store)

@@ -21,8 +21,7 @@ public enum StorageRole {
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
         let announcement = Announcement {
-            let address = try await server.boundAddress()
-            ServerProcess.announce(listener: "grpc", host: address.host, port: address.port)
+            ServerProcess.announce(listener: "grpc", try await server.boundAddress())
             ServerProcess.announce("ready")
         }
         do {

@@ -101,20 +101,24 @@ public final class BoundedQueue<Element: Sendable>: Sendable, AsyncSequence {
         if let error { consumer.resume(throwing: error) } else { consumer.resume(returning: nil) }
     }
 
-    /// The consumer takes no more: what is queued is dropped, and the producer's `send` throws.
+    /// The consumer takes no more: what is queued is dropped, and `send` and `next` throw ``Cancelled``, waiting ones too.
     public func cancel() {
-        let producer = state.withLock { state in
+        let (producer, consumer) = state.withLock { state in
             state.cancelled = true
             state.elements = []
             state.head = 0
-            defer { state.producer = nil }
-            return state.producer
+            defer {
+                state.producer = nil
+                state.consumer = nil
+            }
+            return (state.producer, state.consumer)
         }
         producer?.resume(throwing: Cancelled())
+        consumer?.resume(throwing: Cancelled())
     }
 
     /// The next element, or nil after the end.
-    /// - Throws: what ``finish(throwing:)`` was given, or `CancellationError`.
+    /// - Throws: what ``finish(throwing:)`` was given, ``Cancelled`` after ``cancel()``, or `CancellationError`.
     public func next() async throws -> Element? {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -125,6 +129,7 @@ public final class BoundedQueue<Element: Sendable>: Sendable, AsyncSequence {
                         defer { state.producer = nil }
                         return (.success(element), state.producer)
                     }
+                    if state.cancelled { return (.failure(Cancelled()), nil) }
                     if let finished = state.finished { return (finished.map { nil }, nil) }
                     if Task.isCancelled { return (.failure(CancellationError()), nil) }
                     precondition(state.consumer == nil, "a BoundedQueue has one consumer")

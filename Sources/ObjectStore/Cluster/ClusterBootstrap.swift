@@ -56,12 +56,12 @@ public struct ClusterBootstrap: Sendable {
     private let time: any TimeSource
     private let random: any RandomSource
     private let logger: Logger
-    private let connect: @Sendable (_ address: String) -> any ChunkTransport
+    private let connect: @Sendable (_ address: String) throws -> any ChunkTransport
 
     /// - Parameter connect: makes a transport to a node that the metadata knows and no seed names.
     public init(
         configuration: StoreConfiguration, metadata: any MetadataStore, time: any TimeSource, random: any RandomSource, logger: Logger,
-        connect: @escaping @Sendable (_ address: String) -> any ChunkTransport
+        connect: @escaping @Sendable (_ address: String) throws -> any ChunkTransport
     ) {
         self.configuration = configuration
         self.metadata = metadata
@@ -87,7 +87,7 @@ public struct ClusterBootstrap: Sendable {
         var members: [NodeID: ClusterNodes.Member] = [:]
         for node in known {
             // A seed that has not answered is still the best address that we have for the node last seen there.
-            let transport = seeds.first { $0.address == node.address }?.transport ?? connect(node.address)
+            let transport = try seeds.first { $0.address == node.address }?.transport ?? (try connect(node.address))
             members[node.id] = ClusterNodes.Member(record: node, transport: transport)
         }
         for (seed, information) in answered {

@@ -1,0 +1,99 @@
+package import ClusterProtocol
+package import Core
+package import Foundation
+internal import SwiftProtobuf
+
+/// The domain's values as protobuf messages, and back. Reading a message of the wrong form throws ``NodeError/invalid(detail:)``.
+package enum Wire {
+    package typealias Name = Chunkflow_Storage_V1_FragmentName
+    package typealias Fragment = Chunkflow_Storage_V1_Fragment
+
+    package static func name(_ id: FragmentID) -> Name {
+        .with {
+            $0.blob = Data(id.chunk.blob.bytes)
+            $0.chunk = id.chunk.index
+            $0.number = UInt32(id.number)
+        }
+    }
+
+    package static func fragmentID(_ name: Name) throws -> FragmentID {
+        guard let blob = BlobID(bytes: name.blob), let number = UInt8(exactly: name.number) else {
+            throw NodeError.invalid(detail: "a fragment name of the wrong form")
+        }
+        return FragmentID(chunk: ChunkID(blob: blob, index: name.chunk), number: number)
+    }
+
+    package static func fragment(_ info: FragmentInfo) -> Fragment {
+        .with {
+            $0.name = name(info.id)
+            $0.byteCount = UInt64(info.byteCount)
+        }
+    }
+
+    package static func info(_ fragment: Fragment) throws -> FragmentInfo {
+        FragmentInfo(id: try fragmentID(fragment.name), byteCount: try count(fragment.byteCount))
+    }
+
+    package static func range(_ range: Range<Int>) -> Chunkflow_Storage_V1_ByteRange {
+        .with {
+            $0.offset = UInt64(range.lowerBound)
+            $0.length = UInt64(range.count)
+        }
+    }
+
+    package static func range(_ range: Chunkflow_Storage_V1_ByteRange) throws -> Range<Int> {
+        let offset = try count(range.offset)
+        let (end, overflow) = offset.addingReportingOverflow(try count(range.length))
+        guard !overflow else { throw NodeError.invalid(detail: "a range of the wrong form") }
+        return offset..<end
+    }
+
+    private static func count(_ value: UInt64) throws -> Int {
+        guard let count = Int(exactly: value) else { throw NodeError.invalid(detail: "a size beyond 63 bits") }
+        return count
+    }
+
+    package static func information(_ information: NodeInformation) -> Chunkflow_Storage_V1_NodeInformation {
+        .with {
+            $0.node = Data(information.id.bytes)
+            if let cluster = information.cluster { $0.cluster = Data(cluster.bytes) }
+            $0.zone = information.zone
+            $0.version = information.version
+            $0.capacityBytes = information.capacityBytes
+            $0.availableBytes = information.availableBytes
+            $0.usedBytes = information.usedBytes
+            $0.liveBytes = information.liveBytes
+            $0.fragmentCount = information.fragmentCount
+            $0.quarantinedCount = information.quarantinedCount
+        }
+    }
+
+    package static func information(_ message: Chunkflow_Storage_V1_NodeInformation) throws -> NodeInformation {
+        NodeInformation(
+            id: try node(message.node), cluster: message.hasCluster ? try cluster(message.cluster) : nil, zone: message.zone,
+            version: message.version, capacityBytes: message.capacityBytes, availableBytes: message.availableBytes,
+            usedBytes: message.usedBytes, liveBytes: message.liveBytes, fragmentCount: message.fragmentCount,
+            quarantinedCount: message.quarantinedCount)
+    }
+
+    package static func cluster(_ bytes: Data) throws -> ClusterID {
+        guard let cluster = ClusterID(bytes: bytes) else { throw NodeError.invalid(detail: "a cluster id of the wrong form") }
+        return cluster
+    }
+
+    package static func peer(_ peer: Peer) -> Chunkflow_Storage_V1_Peer {
+        .with {
+            $0.node = Data(peer.id.bytes)
+            $0.address = peer.address
+        }
+    }
+
+    package static func peer(_ message: Chunkflow_Storage_V1_Peer) throws -> Peer {
+        Peer(id: try node(message.node), address: message.address)
+    }
+
+    package static func node(_ bytes: Data) throws -> NodeID {
+        guard let node = NodeID(bytes: bytes) else { throw NodeError.invalid(detail: "a node id of the wrong form") }
+        return node
+    }
+}

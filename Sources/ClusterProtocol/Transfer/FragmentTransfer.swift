@@ -1,0 +1,28 @@
+public import GRPCCore
+
+/// The two streaming methods that carry fragments. They are registered by hand because their messages are raw frames.
+public enum FragmentTransfer {
+    public static let service = ServiceDescriptor(fullyQualifiedService: "chunkflow.storage.v1.FragmentTransfer")
+    /// Stream of frames to the node, one `PutResponse` back.
+    public static let put = MethodDescriptor(service: service, method: "Put")
+    /// One `GetRequest` to the node, a stream of frames back.
+    public static let get = MethodDescriptor(service: service, method: "Get")
+}
+
+/// Names in the metadata of calls between servers.
+public enum ClusterMetadata {
+    /// The cluster secret.
+    public static let secret = "chunkflow-secret"
+    /// A `NodeErrorDetail`, in the trailers of a call that failed.
+    public static let error = "chunkflow-error-bin"
+}
+
+/// HTTP/2 settings of both ends. gRPC's own defaults cost a factor of ten between servers (docs/measurements.md).
+public enum ClusterTransportSettings {
+    /// Bytes of one HTTP/2 frame.
+    public static let frameSize = 1024 * 1024
+    /// Bytes of a stream that may be on their way unread.
+    public static let windowSize = 4 * 1024 * 1024
+    /// Calls in progress on one connection.
+    public static let maximumConcurrentStreams = 1_024
+}

@@ -1,0 +1,92 @@
+public import Core
+public import GRPCCore
+internal import NIOCore
+
+/// A message of the streams that carry fragments: raw bytes, not a protobuf field that would be copied once more.
+///
+/// One tag byte, then for a header: an encoded protobuf message; for a piece: the number of blocks (16 bits, little-endian),
+/// their checksums (32 bits each, little-endian), the bytes; for the end: the number of payload bytes sent (64 bits,
+/// little-endian). A stream without its end frame was broken off, whatever gRPC says of it.
+public enum TransferFrame: Sendable {
+    case header([UInt8])
+    case piece(Piece)
+    case end(byteCount: Int)
+
+    /// The largest frame in bytes: a full piece, its checksums, and room for what gRPC puts around it.
+    public static let maximumSize = Piece.maximumSize + 64 * 1024
+
+    fileprivate static let headerTag: UInt8 = 1
+    fileprivate static let pieceTag: UInt8 = 2
+    fileprivate static let endTag: UInt8 = 3
+}
+
+/// A frame that does not follow the protocol.
+public struct MalformedFrame: Error, Hashable, Sendable {
+    public init() {}
+}
+
+public struct TransferFrameSerializer: MessageSerializer {
+    public init() {}
+
+    public func serialize<Bytes: GRPCContiguousBytes>(_ frame: TransferFrame) throws -> Bytes {
+        switch frame {
+        case .header(let message):
+            return Bytes(CollectionOfOne(TransferFrame.headerTag) + message)
+        case .end(let byteCount):
+            return fill(1 + 8) { bytes in
+                bytes[0] = TransferFrame.endTag
+                bytes.storeBytes(of: UInt64(byteCount).littleEndian, toByteOffset: 1, as: UInt64.self)
+            }
+        case .piece(let piece):
+            let prefix = 1 + 2 + 4 * piece.checksums.count
+            return fill(prefix + piece.bytes.readableBytes) { bytes in
+                bytes[0] = TransferFrame.pieceTag
+                bytes.storeBytes(of: UInt16(piece.checksums.count).littleEndian, toByteOffset: 1, as: UInt16.self)
+                for (index, checksum) in piece.checksums.enumerated() {
+                    bytes.storeBytes(of: checksum.littleEndian, toByteOffset: 3 + 4 * index, as: UInt32.self)
+                }
+                piece.bytes.withUnsafeReadableBytes { payload in
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[prefix...]).copyMemory(from: payload)
+                }
+            }
+        }
+    }
+
+    private func fill<Bytes: GRPCContiguousBytes>(_ count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void) -> Bytes {
+        var bytes = Bytes(repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { body($0) }
+        return bytes
+    }
+}
+
+public struct TransferFrameDeserializer: MessageDeserializer {
+    public init() {}
+
+    public func deserialize<Bytes: GRPCContiguousBytes>(_ serialized: Bytes) throws -> TransferFrame {
+        try serialized.withUnsafeBytes { bytes in
+            switch bytes.first {
+            case TransferFrame.headerTag: return .header(Array(bytes.dropFirst()))
+            case TransferFrame.endTag:
+                guard bytes.count == 9 else { throw MalformedFrame() }
+                let count = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+                guard let byteCount = Int(exactly: count) else { throw MalformedFrame() }
+                return .end(byteCount: byteCount)
+            case TransferFrame.pieceTag: return .piece(try piece(bytes))
+            default: throw MalformedFrame()
+            }
+        }
+    }
+
+    private func piece(_ bytes: UnsafeRawBufferPointer) throws -> Piece {
+        guard bytes.count >= 3 else { throw MalformedFrame() }
+        let count = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self)))
+        let prefix = 3 + 4 * count
+        let payloadCount = bytes.count - prefix
+        guard payloadCount > 0, payloadCount <= Piece.maximumSize, Piece.blockCount(forByteCount: payloadCount) == count else {
+            throw MalformedFrame()
+        }
+        let checksums = (0..<count).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 3 + 4 * $0, as: UInt32.self)) }
+        let payload = ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: bytes[prefix...]))
+        return Piece(bytes: payload, checksums: checksums)
+    }
+}

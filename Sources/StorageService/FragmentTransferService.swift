@@ -1,0 +1,95 @@
+internal import ChunkTransport
+internal import ClusterProtocol
+internal import Core
+internal import GRPCCore
+internal import GRPCProtobuf
+internal import NIOCore
+internal import SwiftProtobuf
+
+/// The two streams that carry fragments, as methods of a node.
+struct FragmentTransferService: RegistrableRPCService {
+    /// Pieces that wait for the disk, for each stream.
+    private static let piecesInFlight = 2
+
+    let node: any ChunkTransport
+
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        router.registerHandler(
+            forMethod: FragmentTransfer.put, deserializer: TransferFrameDeserializer(),
+            serializer: ProtobufSerializer<Chunkflow_Storage_V1_PutResponse>()
+        ) { request, _ in
+            let info = try await answering { try await put(request.messages) }
+            let response = Chunkflow_Storage_V1_PutResponse.with { $0.fragment = Wire.fragment(info) }
+            return StreamingServerResponse(single: ServerResponse(message: response))
+        }
+        router.registerHandler(
+            forMethod: FragmentTransfer.get, deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_GetRequest>(),
+            serializer: TransferFrameSerializer()
+        ) { request, _ in
+            let request = try await ServerRequest(stream: request).message
+            return StreamingServerResponse { writer in
+                try await answering { try await get(request, writer) }
+                return [:]
+            }
+        }
+    }
+
+    private func put(_ frames: RPCAsyncSequence<TransferFrame, any Error>) async throws -> FragmentInfo {
+        var iterator = frames.makeAsyncIterator()
+        guard case .header(let bytes) = try await iterator.next() else { throw NodeError.invalid(detail: "a stream without header") }
+        let header = try Chunkflow_Storage_V1_PutHeader(serializedBytes: bytes)
+        let id = try Wire.fragmentID(header.name)
+        guard header.descriptor.count <= TransportLimits.maximumDescriptorSize else {
+            throw NodeError.invalid(detail: "a descriptor of \(header.descriptor.count) bytes, at most \(TransportLimits.maximumDescriptorSize)")
+        }
+        let pieces = BoundedQueue<Piece>(capacity: Self.piecesInFlight)
+        return try await withThrowingTaskGroup(of: FragmentInfo.self) { group in
+            group.addTask { try await node.put(id, descriptor: Array(header.descriptor), pieces: pieces) }
+            do {
+                try await receive(&iterator, into: pieces)
+                pieces.finish()
+            } catch is BoundedQueue<Piece>.Cancelled {
+                // The node has stopped taking pieces; its put says why.
+            } catch {
+                pieces.finish(throwing: error)
+            }
+            guard let info = try await group.next() else { throw CancellationError() }
+            return info
+        }
+    }
+
+    private func receive(
+        _ iterator: inout RPCAsyncSequence<TransferFrame, any Error>.AsyncIterator, into pieces: BoundedQueue<Piece>
+    ) async throws {
+        var byteCount = 0
+        while let frame = try await iterator.next() {
+            switch frame {
+            case .piece(let piece):
+                byteCount += piece.bytes.readableBytes
+                guard byteCount <= TransportLimits.maximumFragmentSize else {
+                    throw NodeError.invalid(detail: "a fragment beyond \(TransportLimits.maximumFragmentSize) bytes")
+                }
+                try await pieces.send(piece)
+            case .end(let sent):
+                guard sent == byteCount else { throw MalformedFrame() }
+                return
+            case .header: throw MalformedFrame()
+            }
+        }
+        // Without its end frame the stream was broken off.
+        throw MalformedFrame()
+    }
+
+    private func get(_ request: Chunkflow_Storage_V1_GetRequest, _ writer: RPCWriter<TransferFrame>) async throws {
+        let id = try Wire.fragmentID(request.name)
+        let range = request.hasRange ? try Wire.range(request.range) : nil
+        let counter = ByteCounter()
+        let info = try await node.get(id, range: range) { piece in
+            counter.add(piece.bytes.readableBytes)
+            try await writer.write(.piece(piece))
+        }
+        let header = Chunkflow_Storage_V1_GetSummary.with { $0.fragment = Wire.fragment(info) }
+        try await writer.write(.header(try header.serializedBytes()))
+        try await writer.write(.end(byteCount: counter.value))
+    }
+}

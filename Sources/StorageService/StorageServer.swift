@@ -1,0 +1,102 @@
+public import ChunkTransport
+internal import ClusterProtocol
+public import Core
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+public import Logging
+public import ServiceLifecycle
+
+/// gRPC in front of a storage node, or of nothing but the health service. Safe to use from any task.
+public final class StorageServer: Service {
+    private typealias Transport = HTTP2ServerTransport.Posix
+
+    private let transport: Transport
+    private let server: GRPCServer<Transport>
+    private let health = HealthService()
+    private let shutdownTimeout: Duration
+    private let time: any TimeSource
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - node: what the calls go to.
+    ///   - listen: where to listen; the host must be an IP address or `localhost`.
+    ///   - secret: demanded with every call but health checks; nil for none.
+    ///   - shutdownTimeout: how long calls in progress may take to finish.
+    public convenience init(
+        node: any ChunkTransport, listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource = SystemTime(),
+        logger: Logger
+    ) {
+        self.init(
+            services: [NodeService(node: node), FragmentTransferService(node: node)], listen: listen, secret: secret,
+            shutdownTimeout: shutdownTimeout, time: time, logger: logger)
+    }
+
+    /// A server that answers health checks only.
+    public static func health(listen: HostPort, secret: String?, logger: Logger) -> StorageServer {
+        StorageServer(services: [], listen: listen, secret: secret, shutdownTimeout: .seconds(1), time: SystemTime(), logger: logger)
+    }
+
+    private init(
+        services: [any RegistrableRPCService], listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource,
+        logger: Logger
+    ) {
+        self.shutdownTimeout = shutdownTimeout
+        self.time = time
+        self.logger = logger
+        let config = Transport.Config.defaults { config in
+            config.http2.maxFrameSize = ClusterTransportSettings.frameSize
+            config.http2.targetWindowSize = ClusterTransportSettings.windowSize
+            config.http2.maxConcurrentStreams = ClusterTransportSettings.maximumConcurrentStreams
+            config.rpc.maxRequestPayloadSize = TransferFrame.maximumSize
+            // The other servers ping every 10 s, with or without calls.
+            config.connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
+        }
+        let host = listen.host == "localhost" ? "127.0.0.1" : listen.host
+        let address: SocketAddress =
+            host.contains(":") ? .ipv6(host: host, port: listen.port) : .ipv4(host: host, port: listen.port)
+        transport = Transport(address: address, transportSecurity: .plaintext, config: config)
+        let guarded: Set<ServiceDescriptor> = [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service]
+        let interceptors: [ConditionalInterceptor<any ServerInterceptor>] =
+            secret.map { [.apply(ClusterSecretInterceptor(secret: $0), to: .services(guarded))] } ?? []
+        server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: interceptors)
+    }
+
+    /// Where it listens, as soon as it does.
+    /// - Throws: when it could not listen.
+    public func boundAddress() async throws -> HostPort {
+        let address = try await transport.listeningAddress
+        if let ipv4 = address.ipv4 { return HostPort(host: ipv4.host, port: ipv4.port) }
+        if let ipv6 = address.ipv6 { return HostPort(host: ipv6.host, port: ipv6.port) }
+        return HostPort(host: "unknown", port: 0)
+    }
+
+    /// Serves until it is shut down. Calls in progress then have ``shutdownTimeout`` to finish; new ones are refused.
+    public func run() async throws {
+        let stopping = Signal()
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    try await self.server.serve()
+                    return true
+                }
+                group.addTask {
+                    try await stopping.wait()
+                    try await self.time.sleep(for: self.shutdownTimeout)
+                    return false
+                }
+                defer { group.cancelAll() }
+                let finished = try await group.next()
+                if finished == false { self.logger.warning("calls were cut off by the shutdown") }
+            }
+        } onGracefulShutdown: {
+            self.beginShutdown()
+            stopping.raise()
+        }
+    }
+
+    /// Takes no more calls and lets those in progress finish.
+    public func beginShutdown() {
+        health.setServing(false)
+        server.beginGracefulShutdown()
+    }
+}

@@ -1,0 +1,247 @@
+import ChunkTransport
+import Core
+import Foundation
+import Metadata
+import NIOCore
+import ObjectStore
+import Synchronization
+import Testing
+
+/// The write path, the read path, repair and collection against nodes that crash, lose calls and rot, and a distributor
+/// that is killed; a history is a function of its seed.
+///
+/// `CHUNKFLOW_SEED=n` replays one seed, `CHUNKFLOW_SEEDS=n` sets how many are run.
+@Suite("A simulated cluster")
+struct ClusterSimulationTests {
+    private static var seeds: [UInt64] {
+        let environment = ProcessInfo.processInfo.environment
+        if let seed = environment["CHUNKFLOW_SEED"].flatMap(UInt64.init) { return [seed] }
+        return (1...(environment["CHUNKFLOW_SEEDS"].flatMap(UInt64.init) ?? 200)).map { $0 }
+    }
+
+    @Test("loses nothing that it acknowledged, serves nothing wrong, and heals, whatever the order of events")
+    func survivesChaos() {
+        for seed in Self.seeds {
+            do {
+                _ = try Self.history(seed: seed)
+            } catch {
+                Issue.record("seed \(seed): \(error) (replay with CHUNKFLOW_SEED=\(seed))")
+                return
+            }
+        }
+    }
+
+    @Test("has the same history for the same seed")
+    func isDeterministic() throws {
+        #expect(try Self.history(seed: 4711) == Self.history(seed: 4711))
+        #expect(try Self.history(seed: 4711) != Self.history(seed: 4712))
+    }
+
+    private static func history(seed: UInt64) throws -> UInt64 {
+        let scheduler = DeterministicScheduler(seed: seed)
+        try scheduler.run(limit: .seconds(24 * 3600)) {
+            let run = try await SimulationRun(scheduler: scheduler)
+            try await run.chaos()
+            try await run.heal()
+            try await run.checkEverything()
+        }
+        return scheduler.fingerprint
+    }
+}
+
+/// A fault of the store, found.
+struct Violation: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// One history: clients and misfortunes side by side, then peace, then the checks.
+private final class SimulationRun: Sendable {
+    private struct Known {
+        var acknowledged: [FileID: SimulatedFile] = [:]
+        /// Deleted, or being deleted: may be there or not, until the deletion is acknowledged.
+        var deleting: Set<FileID> = []
+        var violation: Violation?
+    }
+
+    private let scheduler: DeterministicScheduler
+    private let cluster: SimulatedCluster
+    private let known = Mutex(Known())
+    private var random: SeededRandom { scheduler.random }
+
+    init(scheduler: DeterministicScheduler) async throws {
+        self.scheduler = scheduler
+        var configuration = StoreConfiguration()
+        configuration.chunkSize = 128 * 1024
+        configuration.pieceSize = 64 * 1024
+        configuration.orphanGrace = .seconds(600)
+        configuration.sweepInterval = .seconds(900)
+        cluster = try await SimulatedCluster(nodeCount: 5, configuration: configuration, scheduler: scheduler)
+    }
+
+    func chaos() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 { group.addTask { try await self.client(operations: 6) } }
+            group.addTask { try await self.misfortunes(count: 8) }
+            try await group.waitForAll()
+        }
+        if let violation = known.withLock({ $0.violation }) { throw violation }
+    }
+
+    // MARK: Clients
+
+    private func client(operations: Int) async throws {
+        for _ in 0..<operations {
+            switch random.next(in: 0..<10) {
+            case 0..<5: await upload()
+            case 5..<9: await readOne()
+            default: await deleteOne()
+            }
+            try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<400)))
+        }
+    }
+
+    private func upload() async {
+        guard let store = cluster.store else { return }
+        let sizes = [0, 1, 1000, 65_536, 65_537, 131_072, 131_073, 300_000, 524_288]
+        let file = SimulatedFile(seed: random.next(), byteCount: sizes[random.next(in: 0..<sizes.count)])
+        let breaksAt = random.next(in: 0..<8) == 0 ? random.next(in: 0..<file.byteCount + 1) : nil
+        let body = SimulatedBody(file: file, breaksAt: breaksAt, scheduler: scheduler)
+        let task = Task { try await store.upload(UploadDescription(fileName: "\(file.seed)"), body: body) }
+        if random.next(in: 0..<8) == 0 {
+            try? await scheduler.sleep(for: .milliseconds(random.next(in: 0..<60)))
+            task.cancel()
+        }
+        guard let record = try? await task.value, let id = FileID(record.key) else { return }
+        if breaksAt != nil { report("an upload that broke off was acknowledged") }
+        known.withLock { $0.acknowledged[id] = file }
+    }
+
+    private func readOne() async {
+        let files = known.withLock { $0.acknowledged }.sorted { $0.key < $1.key }
+        guard !files.isEmpty, let store = cluster.store else { return }
+        let (id, file) = files[random.next(in: 0..<files.count)]
+        do {
+            try await read(id, file, from: store, mustExist: false)
+        } catch let violation as Violation {
+            report(violation.description)
+        } catch {
+            // Unavailable for the moment: allowed while nodes are down.
+        }
+    }
+
+    private func deleteOne() async {
+        let files = known.withLock { $0.acknowledged }.sorted { $0.key < $1.key }
+        guard !files.isEmpty, let store = cluster.store else { return }
+        let id = files[random.next(in: 0..<files.count)].key
+        known.withLock {
+            $0.acknowledged[id] = nil
+            $0.deleting.insert(id)
+        }
+        if (try? await store.deleteFile(id)) == nil {
+            // Not acknowledged: either state is right, neither is checked.
+        }
+    }
+
+    private func report(_ text: String) { known.withLock { $0.violation = $0.violation ?? Violation(text) } }
+
+    private func read(_ id: FileID, _ file: SimulatedFile, from store: ObjectStore, mustExist: Bool) async throws {
+        guard let record = try await store.file(id) else {
+            if mustExist || known.withLock({ $0.acknowledged[id] != nil }) { throw Violation("acknowledged file \(id) is not there") }
+            return
+        }
+        guard record.byteCount == Int64(file.byteCount) else { throw Violation("file \(id) has \(record.byteCount) bytes") }
+        guard file.byteCount > 0 else { return }
+        let lower = mustExist ? 0 : random.next(in: 0..<file.byteCount)
+        let upper = mustExist ? file.byteCount : random.next(in: lower + 1..<file.byteCount + 1)
+        let position = Mutex(lower)
+        try await store.read(record, range: Int64(lower)..<Int64(upper)) { bytes in
+            let start = position.withLock { $0 }
+            let end = start + bytes.readableBytes
+            guard end <= upper, file.bytes(start..<end) == Array(bytes.readableBytesView) else {
+                throw Violation("file \(id): wrong bytes at \(start)..<\(end)")
+            }
+            position.withLock { $0 = end }
+        }
+        guard position.withLock({ $0 }) == upper else { throw Violation("file \(id): a short read passed for a whole one") }
+    }
+
+    // MARK: Misfortunes
+
+    private func misfortunes(count: Int) async throws {
+        // Rot strikes one node only: with a quorum of two, another always has an intact copy.
+        let rotten = cluster.nodes[random.next(in: 0..<cluster.nodes.count)]
+        for _ in 0..<count {
+            try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<500)))
+            let node = cluster.nodes[random.next(in: 0..<cluster.nodes.count)]
+            switch random.next(in: 0..<8) {
+            case 0..<3:
+                node.crash()
+                try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<6_000)))
+                try await node.start()
+            case 3:
+                node.setFaults(
+                    .init(maximumDelay: .milliseconds(random.next(in: 1..<200)), lostCalls: random.next(in: 0..<200), slowPieces: 50))
+            case 4: node.setFaults(.none)
+            case 5: rotten.disk.flipRandomBit(random: random)
+            case 6:
+                let both = (node, cluster.nodes[random.next(in: 0..<cluster.nodes.count)])
+                both.0.crash()
+                both.1.crash()
+                try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<2_000)))
+                try await both.0.start()
+                try await both.1.start()
+            default:
+                await cluster.stopDistributor()
+                try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<1_000)))
+                try await cluster.startDistributor()
+            }
+        }
+    }
+
+    // MARK: Peace, and the checks
+
+    func heal() async throws {
+        for node in cluster.nodes {
+            node.setFaults(.none)
+            try await node.start()
+        }
+        // A fresh distributor sweeps at its start; its queue of repairs is the one that the metadata kept.
+        await cluster.stopDistributor()
+        try await cluster.startDistributor()
+        guard let store = cluster.store else { throw Violation("no distributor") }
+        let deadline = scheduler.monotonicNow() + .seconds(4 * 3600)
+        while true {
+            try await scheduler.sleep(for: .seconds(30))
+            if try await store.clusterStatus().repairQueueLength == 0, try await isTidy() { return }
+            guard scheduler.monotonicNow() < deadline else {
+                throw Violation("not healed: \(try await store.clusterStatus().repairQueueLength) repairs left, tidy: \(try await isTidy())")
+            }
+        }
+    }
+
+    /// Whether no node holds anything that no file refers to.
+    private func isTidy() async throws -> Bool {
+        let expected = try await expectedBlobs()
+        return try await cluster.inventory().values.allSatisfy { $0.allSatisfy { expected.contains($0.chunk.blob) } }
+    }
+
+    private func expectedBlobs() async throws -> Set<BlobID> {
+        guard let store = cluster.store else { return [] }
+        return Set(try await store.files(after: nil, limit: 1000).flatMap(\.blobs).map(\.id))
+    }
+
+    func checkEverything() async throws {
+        guard let store = cluster.store else { throw Violation("no distributor") }
+        // The first reading finds what rotted; once that is repaired, every copy must be there.
+        for (id, file) in known.withLock({ $0.acknowledged }).sorted(by: { $0.key < $1.key }) {
+            try await read(id, file, from: store, mustExist: true)
+        }
+        for record in try await store.files(after: nil, limit: 1000) {
+            guard let id = FileID(record.key) else { throw Violation("a key that is no fileID: \(record.key)") }
+            let file = SimulatedFile(seed: UInt64(record.fileName ?? "") ?? 0, byteCount: Int(record.byteCount))
+            try await read(id, file, from: store, mustExist: true)
+        }
+        await cluster.stopDistributor()
+    }
+}

@@ -1,0 +1,129 @@
+import ChunkTransport
+import Core
+import Logging
+import Metadata
+import NIOCore
+import ObjectStore
+import Synchronization
+
+/// A whole cluster in one thread: nodes, metadata, and a distributor that can crash and come back.
+final class SimulatedCluster: Sendable {
+    /// Finds the nodes by name: what an address book is to the real thing.
+    private final class Book: PeerDialer {
+        let nodes = Mutex<[NodeID: SimulatedNode]>([:])
+
+        func transport(to peer: Peer) async throws -> any ChunkTransport {
+            guard let node = nodes.withLock({ $0[peer.id] }) else {
+                throw NodeError.unreachable(address: peer.address, detail: "no such node")
+            }
+            return node
+        }
+    }
+
+    private struct Distributor: Sendable {
+        let store: ObjectStore
+        let running: Task<Void, Never>
+    }
+
+    let scheduler: DeterministicScheduler
+    let nodes: [SimulatedNode]
+    let configuration: StoreConfiguration
+    private let metadata: SQLiteMetadataStore
+    private let distributor = Mutex<Distributor?>(nil)
+
+    init(nodeCount: Int, configuration: StoreConfiguration, scheduler: DeterministicScheduler) async throws {
+        self.scheduler = scheduler
+        self.configuration = configuration
+        let book = Book()
+        nodes = (0..<nodeCount).map { SimulatedNode(number: $0, scheduler: scheduler, peers: book) }
+        for node in nodes { book.nodes.withLock { $0[node.id] = node } }
+        metadata = try await SQLiteMetadataStore.open(path: nil, executor: InlineExecutor(), logger: .silent)
+        for node in nodes { try await node.start() }
+        try await startDistributor()
+    }
+
+    /// The distributor that runs now. Uploads that were begun on an earlier one fail or have failed.
+    var store: ObjectStore? { distributor.withLock { $0?.store } }
+
+    func startDistributor() async throws {
+        guard store == nil else { return }
+        let bootstrap = ClusterBootstrap(
+            configuration: configuration, metadata: metadata, time: scheduler, random: scheduler.random, logger: .silent,
+            connect: { [nodes] address in nodes.first { "\($0.id)" == address }! })
+        let cluster = try await bootstrap.run(
+            seeds: nodes.map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, patience: .seconds(60))
+        let store = try await ObjectStore(
+            configuration: configuration, cluster: cluster, metadata: metadata, time: scheduler, random: scheduler.random,
+            digestExecutor: InlineExecutor(), logger: .silent)
+        let running = Task { await store.run() }
+        distributor.withLock { $0 = Distributor(store: store, running: running) }
+    }
+
+    /// The process is gone: its loops stop where they are. Whoever runs uploads on it must cancel them, as the kernel would.
+    func stopDistributor() async {
+        let stopped = distributor.withLock { distributor in
+            defer { distributor = nil }
+            return distributor
+        }
+        stopped?.running.cancel()
+        await stopped?.running.value
+    }
+
+    /// Every fragment on every node.
+    func inventory() async throws -> [NodeID: Set<FragmentID>] {
+        var inventory: [NodeID: Set<FragmentID>] = [:]
+        for node in nodes {
+            var cursor: ListCursor?
+            var fragments: Set<FragmentID> = []
+            repeat {
+                let page = try await node.list(after: cursor, limit: 1000)
+                fragments.formUnion(page.fragments.map(\.id))
+                cursor = page.next
+            } while cursor != nil
+            inventory[node.id] = fragments
+        }
+        return inventory
+    }
+}
+
+/// A file's bytes, computed from its seed: nothing has to be kept to check what comes back.
+struct SimulatedFile: Hashable, Sendable {
+    let seed: UInt64
+    let byteCount: Int
+
+    func bytes(_ range: Range<Int>) -> [UInt8] {
+        range.map { position in
+            UInt8(truncatingIfNeeded: mix64(seed &+ UInt64(position / 8)) >> UInt64(8 * (position % 8)))
+        }
+    }
+}
+
+/// A request body that arrives in buffers of random sizes, with pauses, and may break off.
+struct SimulatedBody: AsyncSequence, Sendable {
+    struct HungUp: Error {}
+
+    let file: SimulatedFile
+    /// Where the client hangs up; nil when it does not.
+    let breaksAt: Int?
+    let scheduler: DeterministicScheduler
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let body: SimulatedBody
+        var position = 0
+
+        mutating func next() async throws -> ByteBuffer? { try await next(isolation: nil) }
+
+        mutating func next(isolation actor: isolated (any Actor)?) async throws -> ByteBuffer? {
+            let random = body.scheduler.random
+            if random.next(in: 0..<4) == 0 { try await body.scheduler.sleep(for: .microseconds(random.next(in: 0..<2000))) }
+            try Task.checkCancellation()
+            if let limit = body.breaksAt, position >= limit { throw HungUp() }
+            guard position < body.file.byteCount else { return nil }
+            let end = Swift.min(body.file.byteCount, position + random.next(in: 1..<90_000))
+            defer { position = end }
+            return ByteBuffer(bytes: body.file.bytes(position..<end))
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(body: self) }
+}
