@@ -66,7 +66,8 @@ struct ClusterDocument: Encodable {
                 lastSeenAt: node.lastSeenAt.map { CalendarDate($0).internetText })
         }
         layout = Layout(
-            version: status.layoutVersion, partitionCount: status.partitionCount, replicas: status.replicas, writeQuorum: status.writeQuorum)
+            version: status.layoutVersion, partitionCount: status.partitionCount, replicas: status.replicas, writeQuorum: status.writeQuorum
+        )
         objects = Objects(count: status.objectCount, bytes: status.byteCount)
         repairQueueLength = status.repairQueueLength
     }

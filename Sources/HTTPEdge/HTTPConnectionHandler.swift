@@ -43,11 +43,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// What the connection waits for the client to do.
-    enum Awaited {
-        case request, head, body, responseRead, close
-    }
-
     let edge: EdgeContext
     /// Set for a connection beyond the limit: answers 503, whatever comes.
     private let isRefused: Bool
@@ -64,9 +59,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var lingerBytesLeft: Int
     private var writer: CheckedContinuation<Void, any Error>?
 
-    private var deadline: (at: NIODeadline, awaited: Awaited)?
-    private var timer: (at: NIODeadline, scheduled: Scheduled<Void>)?
-    private var lastPendingOutput = 0
+    private var deadline: ConnectionDeadline?
     private var dateText: (second: Int64, text: String) = (.min, "")
 
     init(edge: EdgeContext, isRefused: Bool) {
@@ -78,7 +71,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// Called once, on the event loop, before the channel becomes active.
     func attach(_ connection: HTTPConnection) { self.connection = connection }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        deadline = ConnectionDeadline(
+            eventLoop: context.eventLoop, limits: edge.limits,
+            pendingOutput: { [weak self] in (try? self?.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 },
+            expire: { [weak self] in self?.timeOut($0) })
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
@@ -89,7 +88,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if isRefused {
             fail(.overloaded)
         } else {
-            waitFor(.request)
+            deadline?.wait(for: .request)
         }
         context.fireChannelActive()
     }
@@ -98,8 +97,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if case .exchanging(let exchange) = phase { exchange.body.finish(EdgeError.bodyTruncated) }
         phase = .closed
         pipelined = []
-        timer?.scheduled.cancel()
-        timer = nil
+        deadline?.cancel()
         connection?.inbox.finish()
         writer?.resume(throwing: EdgeError.connectionClosed)
         writer = nil
@@ -135,7 +133,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if case .readingHead = phase, pipelined.isEmpty, deadline?.awaited != .head { waitFor(.head) }
+        if case .readingHead = phase, pipelined.isEmpty, deadline?.awaited != .head { deadline?.wait(for: .head) }
         context.fireChannelReadComplete()
     }
 
@@ -145,10 +143,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case (.body(let bytes), .exchanging(let exchange)):
             exchange.expectsContinue = false
             exchange.body.append(bytes)
-            if !exchange.headWritten { waitFor(.body) }
+            if !exchange.headWritten { deadline?.wait(for: .body) }
         case (.end, .exchanging(let exchange)):
             exchange.receivedEnd = true
-            if !exchange.headWritten { waitForNothing() }
+            if !exchange.headWritten { deadline?.waitForNothing() }
             exchange.body.finish(nil)
         default: break
         }
@@ -169,8 +167,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             keepsAlive: head.isKeepAlive && head.method != .CONNECT && !head.headers.contains(name: "upgrade"),
             expectsContinue: head.headers.contains(name: "expect"))
         phase = .exchanging(exchange)
-        let hasBody = head.headers.contains(name: "transfer-encoding") || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
-        if hasBody, !exchange.expectsContinue { waitFor(.body) } else { waitForNothing() }
+        let hasBody =
+            head.headers.contains(name: "transfer-encoding") || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
+        if hasBody, !exchange.expectsContinue { deadline?.wait(for: .body) } else { deadline?.waitForNothing() }
         let request = HTTPRequest(
             id: id, method: head.method, target: target, headers: head.headers, body: RequestBody(buffer: body),
             peer: context?.remoteAddress?.ipAddress ?? "", logger: edge.logger)
@@ -183,11 +182,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         guard case .exchanging(let exchange) = phase, exchange.expectsContinue, !exchange.headWritten, let context else { return }
         exchange.expectsContinue = false
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
-        waitFor(.body)
+        deadline?.wait(for: .body)
     }
 
     func bodyHasRoom() {
-        if case .exchanging(let exchange) = phase, !exchange.receivedEnd, !exchange.headWritten { waitFor(.body) }
+        if case .exchanging(let exchange) = phase, !exchange.receivedEnd, !exchange.headWritten { deadline?.wait(for: .body) }
         resumeReading()
     }
 
@@ -252,7 +251,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .exchanging(let exchange):
             if exchange.receivedEnd { return false }
             guard exchange.body.isFull() else { return true }
-            if deadline?.awaited == .body { waitForNothing() }
+            if deadline?.awaited == .body { deadline?.waitForNothing() }
             return false
         }
     }
@@ -297,7 +296,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             continuation.resume()
         } else {
             writer = continuation
-            waitFor(.responseRead)
+            deadline?.wait(for: .responseRead)
         }
     }
 
@@ -311,7 +310,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if context.channel.isWritable {
             if let writer {
                 self.writer = nil
-                waitForNothing()
+                deadline?.waitForNothing()
                 writer.resume()
             }
             if case .idle = phase { advance() }
@@ -333,7 +332,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if exchange.keepsAlive, !quiescing, !inputClosed || !pipelined.isEmpty || pipelinedFailure != nil {
             if bytes.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
             phase = .idle
-            waitFor(.request)
+            deadline?.wait(for: .request)
             advance()
         } else {
             writeLast(bytes)
@@ -345,7 +344,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         guard let context else { return }
         phase = .lingering
         pipelined = []
-        waitFor(.responseRead)
+        deadline?.wait(for: .responseRead)
         let written = context.eventLoop.makePromise(of: Void.self)
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in handler.value.linger() }
@@ -356,7 +355,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func linger() {
         guard case .lingering = phase, let context else { return }
         if inputClosed { return context.close(promise: nil) }
-        waitFor(.close)
+        deadline?.wait(for: .close)
         context.channel.close(mode: .output, promise: nil)
     }
 
@@ -422,53 +421,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Time
 
-    private func waitFor(_ awaited: Awaited) {
-        let limits = edge.limits
-        let duration =
-            switch awaited {
-            case .request: limits.idleTime
-            case .head: limits.headerTime
-            case .body: limits.bodyStallTime
-            case .responseRead: limits.responseStallTime
-            case .close: limits.lingerTime
-            }
-        let at = NIODeadline.now() + .nanoseconds(duration.nanoseconds)
-        deadline = (at, awaited)
-        // A timer that fires too early arms itself again, which is cheaper than a new one for each request.
-        if let timer, timer.at <= at { return }
-        timer?.scheduled.cancel()
-        arm(at)
-    }
-
-    private func waitForNothing() { deadline = nil }
-
-    private func arm(_ at: NIODeadline) {
-        guard let context else { return }
-        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        timer = (at, context.eventLoop.scheduleTask(deadline: at) { handler.value.timerFired() })
-    }
-
-    private func timerFired() {
-        timer = nil
-        guard let deadline, let context else { return }
-        guard deadline.at <= .now() else { return arm(deadline.at) }
-        // Slow is not stalled: as long as the client takes something of its response it has time.
-        let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        if pending > 0, pending != lastPendingOutput, deadline.awaited != .head {
-            lastPendingOutput = pending
-            return waitFor(deadline.awaited)
-        }
-        timeOut(deadline.awaited, context)
-    }
-
-    private func timeOut(_ awaited: Awaited, _ context: ChannelHandlerContext) {
-        deadline = nil
+    private func timeOut(_ awaited: ConnectionDeadline.Awaited) {
         switch (awaited, phase) {
         case (.head, .readingHead): fail(.headerTimeout)
         case (.body, .exchanging(let exchange)) where !exchange.receivedEnd:
             exchange.keepsAlive = false
             exchange.body.finish(EdgeError.bodyStalled)
-        default: context.close(promise: nil)
+        default: context?.close(promise: nil)
         }
     }
 
@@ -477,19 +436,5 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         let second = now.millisecondsSince1970 / 1_000
         if dateText.second != second { dateText = (second, CalendarDate(now).httpText) }
         return dateText.text
-    }
-}
-
-/// Sees the bytes of a connection before the decoder does.
-final class InboundBytesObserver: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let connection: HTTPConnectionHandler
-
-    init(connection: HTTPConnectionHandler) { self.connection = connection }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if connection.bytesArrived(unwrapInboundIn(data).readableBytes) { context.fireChannelRead(data) }
     }
 }

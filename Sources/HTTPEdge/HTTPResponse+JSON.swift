@@ -5,7 +5,8 @@ public import NIOHTTP1
 extension HTTPResponse {
     /// A JSON document, its members in alphabetical order.
     /// - Throws: what the document's encoding throws.
-    public static func json(_ document: some Encodable, status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:]) throws -> HTTPResponse {
+    public static func json(_ document: some Encodable, status: HTTPResponseStatus = .ok, headers: HTTPHeaders = [:]) throws -> HTTPResponse
+    {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var headers = headers
