@@ -26,7 +26,7 @@ public protocol MetadataStore: Sendable {
     /// Makes an object visible, in one transaction with `repairs`: what its writing left to be done.
     ///
     /// What the key held before becomes garbage (its blobs that nothing else refers to).
-    /// - Throws: ``MetadataError/noSuchBucket``.
+    /// - Throws: ``MetadataError/noSuchBucket``; ``MetadataError/conflict`` when a blob of the object is on the garbage list.
     func commit(_ object: ObjectRecord, repairs: [RepairRecord]) async throws
     func object(in bucket: BucketID, key: String) async throws -> ObjectRecord?
     /// Objects in byte order of their keys, those after `key` only.
@@ -39,8 +39,10 @@ public protocol MetadataStore: Sendable {
 
     /// Those of `blobs` that an object, an upload in progress or the garbage list refers to.
     func knownBlobs(among blobs: [BlobID]) async throws -> Set<BlobID>
-    /// Oldest first.
-    func garbage(limit: Int) async throws -> [GarbageRecord]
+    /// In the order of the blobs' names, which is that of their birth; those after `blob` only.
+    func garbage(after blob: BlobID?, limit: Int) async throws -> [GarbageRecord]
+    /// Puts blobs on the garbage list. Those that an object or an upload in progress refers to are left alone, and those on
+    /// the list already stay as they are: a writer that does not know whether its commit came through may call this.
     func addGarbage(_ blobs: [BlobRecord], at time: Timestamp) async throws
     /// Their fragments are gone from every node: forgets them, and the repairs that were waiting for them.
     func removeGarbage(_ blobs: [BlobID]) async throws
@@ -81,6 +83,10 @@ public enum MetadataError: Error, Hashable, Sendable {
     case diskFull
     /// A row does not have the form that it must have.
     case damaged(detail: String)
+    /// Another process has the database open.
+    case locked(path: String)
+    /// The database was written by a newer version of the program, or is not one of ours.
+    case unknownSchema(path: String, detail: String)
     /// The database said no; `detail` is what it said.
     case failure(detail: String)
     case closed

@@ -1,0 +1,100 @@
+/// Every statement of the store, apart from the schema. All are prepared once a connection and kept.
+enum SQL {
+    static let begin = "BEGIN IMMEDIATE"
+    static let commit = "COMMIT"
+    static let rollback = "ROLLBACK"
+    static let beginRequest = "SAVEPOINT request"
+    static let endRequest = "RELEASE request"
+    static let undoRequest = "ROLLBACK TO request"
+
+    static let addToCounter = "UPDATE counters SET value = value + ? WHERE name = ?"
+    static let counters = "SELECT name, value FROM counters"
+
+    static let setting = "SELECT value FROM settings WHERE name = ?"
+    static let insertSetting = "INSERT INTO settings (name, value) VALUES (?, ?)"
+    static let saveNode = """
+        INSERT INTO nodes (id, address, zone, added_at) VALUES (?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET address = excluded.address, zone = excluded.zone, added_at = excluded.added_at
+        """
+    static let nodes = "SELECT id, address, zone, added_at FROM nodes ORDER BY id"
+    static let layout = "SELECT 1 FROM layouts WHERE version = ?"
+    static let insertLayout = "INSERT INTO layouts (version, encoded, created_at) VALUES (?, ?, ?)"
+    static let layouts = "SELECT version, encoded FROM layouts ORDER BY version"
+
+    static let bucket = "SELECT id, created_at FROM buckets WHERE name = ?"
+    static let bucketExists = "SELECT 1 FROM buckets WHERE id = ?"
+    static let insertBucket = "INSERT INTO buckets (name, created_at) VALUES (?, ?)"
+
+    private static let objectColumns = """
+        objects.name, objects.version, objects.byte_count, objects.file_name, objects.content_type, objects.etag, objects.crc32c,
+        objects.created_at, objects.user_metadata, objects.blob_count,
+        blobs.id, blobs.byte_count, blobs.chunk_size, blobs.layout_version, blobs.storage_class
+        """
+    static let object = """
+        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob WHERE objects.bucket = ? AND objects.name = ?
+        """
+    static let objects = """
+        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob
+        WHERE objects.bucket = ? AND objects.name > ? ORDER BY objects.name LIMIT ?
+        """
+    /// From the beginning: an empty key is a key, and nothing is less than it.
+    static let firstObjects = """
+        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob
+        WHERE objects.bucket = ? ORDER BY objects.name LIMIT ?
+        """
+    static let blobsOfVersion = """
+        SELECT blobs.id, blobs.byte_count, blobs.chunk_size, blobs.layout_version, blobs.storage_class
+        FROM object_blobs JOIN blobs ON blobs.id = object_blobs.blob WHERE object_blobs.version = ? ORDER BY object_blobs.position
+        """
+    static let contentOfObject = "SELECT version, byte_count, blob, blob_count FROM objects WHERE bucket = ? AND name = ?"
+    static let insertObject = """
+        INSERT INTO objects (version, byte_count, file_name, content_type, etag, crc32c, created_at, user_metadata, blob, blob_count,
+            bucket, name)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    static let updateObject = """
+        UPDATE objects SET version = ?, byte_count = ?, file_name = ?, content_type = ?, etag = ?, crc32c = ?, created_at = ?,
+            user_metadata = ?, blob = ?, blob_count = ?
+        WHERE bucket = ? AND name = ?
+        """
+    static let deleteObject = "DELETE FROM objects WHERE bucket = ? AND name = ?"
+    static let insertVersionBlob = "INSERT INTO object_blobs (version, position, blob) VALUES (?, ?, ?)"
+    static let versionBlobs = "SELECT blob FROM object_blobs WHERE version = ? ORDER BY position"
+    static let deleteVersionBlobs = "DELETE FROM object_blobs WHERE version = ?"
+
+    static let referToBlob = """
+        INSERT INTO blobs (id, byte_count, chunk_size, layout_version, storage_class, reference_count) VALUES (?, ?, ?, ?, ?, 1)
+        ON CONFLICT (id) DO UPDATE SET reference_count = blobs.reference_count + 1
+        """
+    static let references = "SELECT reference_count FROM blobs WHERE id = ?"
+    static let releaseBlob = "UPDATE blobs SET reference_count = reference_count - 1 WHERE id = ?"
+    static let moveBlobToGarbage = """
+        INSERT INTO garbage (blob, byte_count, chunk_size, layout_version, storage_class, since)
+        SELECT id, byte_count, chunk_size, layout_version, storage_class, ? FROM blobs WHERE id = ?
+        """
+    static let deleteBlob = "DELETE FROM blobs WHERE id = ?"
+    static let isGarbage = "SELECT 1 FROM garbage WHERE blob = ?"
+    static let insertGarbage = """
+        INSERT INTO garbage (blob, byte_count, chunk_size, layout_version, storage_class, since) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (blob) DO NOTHING
+        """
+    static let garbage = """
+        SELECT blob, byte_count, chunk_size, layout_version, storage_class, since FROM garbage WHERE blob > ?
+        ORDER BY blob LIMIT ?
+        """
+    static let deleteGarbage = "DELETE FROM garbage WHERE blob = ?"
+
+    static let insertRepair = """
+        INSERT INTO repairs (layout_version, reason, attempts, due_at, blob, chunk, fragment, node) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (blob, chunk, fragment, node) DO NOTHING
+        """
+    static let dueRepairs = """
+        SELECT blob, chunk, fragment, layout_version, reason, attempts, due_at FROM repairs WHERE node = ? AND due_at <= ?
+        ORDER BY due_at, blob, chunk, fragment LIMIT ?
+        """
+    static let deleteRepair = "DELETE FROM repairs WHERE blob = ? AND chunk = ? AND fragment = ? AND node = ?"
+    static let deleteRepairsOfBlob = "DELETE FROM repairs WHERE blob = ?"
+    static let postponeRepair = """
+        UPDATE repairs SET attempts = attempts + 1, due_at = ? WHERE blob = ? AND chunk = ? AND fragment = ? AND node = ?
+        """
+}

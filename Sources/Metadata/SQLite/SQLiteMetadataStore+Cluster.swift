@@ -1,0 +1,60 @@
+public import Core
+internal import Foundation
+internal import GRDB
+
+extension SQLiteMetadataStore {
+    private static let clusterSetting = "cluster"
+
+    public func clusterID(orElse fresh: ClusterID) async throws -> ClusterID {
+        try await write { transaction in
+            if let row = try transaction.row(SQL.setting, [Self.clusterSetting]) { return try row.identifier(0) }
+            try transaction.run(SQL.insertSetting, [Self.clusterSetting, fresh.data])
+            return fresh
+        }
+    }
+
+    public func saveNode(_ node: NodeRecord) async throws {
+        try await write { transaction in
+            _ = try transaction.run(SQL.saveNode, [node.id.data, node.address, node.zone, node.addedAt.millisecondsSince1970])
+        }
+    }
+
+    public func nodes() async throws -> [NodeRecord] {
+        try await read { database in
+            try Row.fetchAll(database.cachedStatement(sql: SQL.nodes)).map { row in
+                NodeRecord(id: try row.identifier(0), address: try row.text(1), zone: try row.text(2), addedAt: try row.timestamp(3))
+            }
+        }
+    }
+
+    public func saveLayout(version: Int, encoded: [UInt8], at time: Timestamp) async throws {
+        try await write { transaction in
+            guard try transaction.row(SQL.layout, [version]) == nil else {
+                throw MetadataError.conflict(detail: "layout \(version) exists already")
+            }
+            try transaction.run(SQL.insertLayout, [version, Data(encoded), time.millisecondsSince1970])
+        }
+    }
+
+    public func layouts() async throws -> [(version: Int, encoded: [UInt8])] {
+        try await read { database in
+            try Row.fetchAll(database.cachedStatement(sql: SQL.layouts)).map { row in
+                (version: try row.integer(0), encoded: Array(try row.bytes(1)))
+            }
+        }
+    }
+
+    public func totals() async throws -> MetadataTotals {
+        let counters = try await counters()
+        return MetadataTotals(objectCount: counters["objects"] ?? 0, byteCount: counters["bytes"] ?? 0)
+    }
+
+    public func repairCount() async throws -> Int { Int(try await counters()["repairs"] ?? 0) }
+
+    private func counters() async throws -> [String: Int64] {
+        try await read { database in
+            let rows = try Row.fetchAll(database.cachedStatement(sql: SQL.counters))
+            return Dictionary(try rows.map { (try $0.text(0), try $0.integer(1)) }, uniquingKeysWith: { $1 })
+        }
+    }
+}

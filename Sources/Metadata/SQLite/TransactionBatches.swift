@@ -1,0 +1,87 @@
+internal import Core
+internal import Foundation
+internal import GRDB
+internal import Logging
+import Synchronization
+
+/// Runs batches of requests on the connection for writing, each batch a transaction. One batch at a time.
+final class TransactionBatches: Sendable {
+    typealias Request = @Sendable (inout WriteTransaction) throws -> Void
+
+    /// How many batches between two looks at the size of the write-ahead log.
+    private static let batchesBetweenLogChecks = 32
+
+    private let writer: any DatabaseWriter
+    private let logPath: String?
+    private let maximumLogSize: Int64
+    private let logger: Logger
+    private let counts = Mutex((transactions: 0, requests: 0))
+
+    init(writer: any DatabaseWriter, logPath: String?, maximumLogSize: Int64, logger: Logger) {
+        self.writer = writer
+        self.logPath = logPath
+        self.maximumLogSize = maximumLogSize
+        self.logger = logger
+    }
+
+    var committed: (transactions: Int, requests: Int) { counts.withLock { $0 } }
+
+    func handle(_ requests: [Request]) -> [Result<Void, any Error>] {
+        writer.writeWithoutTransaction { database in
+            do {
+                let results = try commit(requests, on: database)
+                let transactions = counts.withLock { counts in
+                    counts.transactions += 1
+                    counts.requests += requests.count
+                    return counts.transactions
+                }
+                if transactions % Self.batchesBetweenLogChecks == 0 { limitLog(database) }
+                return results
+            } catch {
+                if database.isInsideTransaction { try? database.rollback() }
+                return requests.map { _ in .failure(error) }
+            }
+        }
+    }
+
+    /// - Throws: when the whole batch failed, the transaction then being open still or not.
+    private func commit(_ requests: [Request], on database: Database) throws -> [Result<Void, any Error>] {
+        var transaction = WriteTransaction(database: database)
+        try transaction.run(SQL.begin)
+        let results = try requests.map { try run($0, in: &transaction) }
+        try transaction.saveCounters()
+        try transaction.run(SQL.commit)
+        return results
+    }
+
+    /// - Throws: when the failure of the request took the transaction with it.
+    private func run(_ request: Request, in transaction: inout WriteTransaction) throws -> Result<Void, any Error> {
+        let counters = transaction.counters
+        try transaction.run(SQL.beginRequest)
+        do {
+            try request(&transaction)
+            try transaction.run(SQL.endRequest)
+            return .success(())
+        } catch {
+            // A full disk, among others, makes SQLite roll back everything by itself.
+            guard transaction.database.isInsideTransaction else { throw error }
+            transaction.counters = counters
+            try transaction.run(SQL.undoRequest)
+            try transaction.run(SQL.endRequest)
+            return .failure(error)
+        }
+    }
+
+    /// SQLite empties the log only at a moment without readers; under steady load there may be none, so a log that has
+    /// grown too large makes one.
+    private func limitLog(_ database: Database) {
+        guard let logPath, let size = try? FileManager.default.attributesOfItem(atPath: logPath)[.size] as? Int64,
+            size > maximumLogSize
+        else { return }
+        do {
+            try database.checkpoint(.truncate)
+        } catch {
+            logger.warning("the metadata database's log could not be emptied", metadata: ["bytes": "\(size)", "error": "\(error)"])
+        }
+    }
+}
