@@ -21,8 +21,10 @@ public struct CompactionResult: Hashable, Sendable {
 extension ChunkStore {
     /// Rewrites the segments that are mostly dead, once: copies what lives, verifying it, and removes the files.
     ///
-    /// What is found corrupt on the way is quarantined. Segments that nobody can empty now (the disk has no room for the
-    /// copies, a write goes on in them) stay for another pass.
+    /// What is found corrupt on the way is quarantined. Copying uses the reserve of the disk, and gives back what was copied
+    /// as it goes, so that a full disk can be compacted. Segments that are being written stay for another pass.
+    /// - Throws: ``ChunkStoreError/diskFull(detail:)`` when not even the reserve has room for a copy; and the disk's errors.
+    ///   What had been emptied by then is removed all the same.
     public func compact() async throws -> CompactionResult {
         try await gate.withOperation { try await maintenance.withPermit { try await compactOnce() } }
     }
@@ -77,18 +79,15 @@ extension ChunkStore {
         return copied
     }
 
+    /// The emptiest first: they give the most room for the least copying.
     private func chooseSegments() -> [Segment] {
         let threshold = engine.configuration.compactionLiveRatio
-        var room = (try? engine.availableByteCount()) ?? 0
         return engine.segments.leaseForRemoval { segment in
             let records = segment.byteCount - SegmentHeader.byteCount
             let living = segment.liveByteCount.load(ordering: .relaxed)
             // A segment with room left counts only when nothing in it lives: it will be filled.
-            let isDue = engine.segments.hasRoom(segment) ? living == 0 && records > 0 : Double(living) < threshold * Double(records)
-            guard isDue, living <= room else { return false }
-            room -= living
-            return true
-        }
+            return engine.segments.hasRoom(segment) ? living == 0 && records > 0 : Double(living) < threshold * Double(records)
+        }.sorted { $0.liveByteCount.load(ordering: .relaxed) < $1.liveByteCount.load(ordering: .relaxed) }
     }
 
     /// No checkpoint may name a segment whose file is gone, or starts would take its fragments for lost: so first the

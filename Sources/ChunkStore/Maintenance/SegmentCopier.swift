@@ -1,4 +1,5 @@
 internal import Core
+internal import Logging
 internal import NIOCore
 import Synchronization
 
@@ -13,6 +14,7 @@ struct SegmentCopier: Sendable {
 
     /// Bytes that one call copies and makes durable together, about.
     private static let batchByteCount = 8 << 20
+    private static let smallestBatchByteCount = 64 << 10
     private static let readByteCount = 512 * 1024
 
     private struct Move {
@@ -29,6 +31,7 @@ struct SegmentCopier: Sendable {
     /// Copies a batch, makes it durable and switches the index over to it.
     /// - Returns: bytes copied, and the record to go on with.
     func copy(_ records: [SegmentScan.Record], from start: Int) throws -> (byteCount: Int, next: Int) {
+        let batchByteCount = try roomForBatch()
         let target = try engine.segments.lease()
         defer { engine.segments.release(target) }
         let batch = engine.ledger.drawSettled()
@@ -36,7 +39,7 @@ struct SegmentCopier: Sendable {
         var next = start
         var offset = target.byteCount
         do {
-            while next < records.count, offset - target.byteCount < Self.batchByteCount {
+            while next < records.count, offset - target.byteCount < batchByteCount {
                 let record = records[next]
                 next += 1
                 if let header = try copy(record, to: target, at: offset, batch: batch) {
@@ -48,7 +51,8 @@ struct SegmentCopier: Sendable {
                     offset += header.recordByteCount
                 }
             }
-            if offset > target.byteCount { try engine.makeDurable(target) }
+            // Under every durability, because the originals go next.
+            if offset > target.byteCount { try target.file.synchronizeData() }
         } catch {
             engine.handleFailure(error, of: target)
             throw error
@@ -56,7 +60,33 @@ struct SegmentCopier: Sendable {
         let byteCount = offset - target.byteCount
         for move in moves { apply(move, target) }
         engine.noteCommitted(target, endOffset: offset)
+        punchOut(records[start..<next])
         return (byteCount, next)
+    }
+
+    /// Copies may use half of what the disk has left, the reserve included: tombstones and the checkpoint need some too.
+    private func roomForBatch() throws -> Int {
+        let available = try engine.disk.space().availableBytes
+        guard available >= Self.smallestBatchByteCount * 2 else {
+            throw ChunkStoreError.diskFull(detail: "\(engine.disk.path): \(available) bytes free are too few to compact")
+        }
+        return min(Self.batchByteCount, available / 2)
+    }
+
+    /// Gives back the room of records that are durable elsewhere, or of no meaning. A crash finds zeros in their place,
+    /// which are no records, and the copies.
+    private func punchOut(_ records: ArraySlice<SegmentScan.Record>) {
+        guard let first = records.first, let last = records.last else { return }
+        let blockSize = 4096
+        let start = (first.offset + blockSize - 1) / blockSize * blockSize
+        let end = (last.offset + last.header.recordByteCount) / blockSize * blockSize
+        guard start < end else { return }
+        do {
+            try source.file.punchHole(offset: start, count: end - start)
+            source.punchedByteCount.add(end - start, ordering: .relaxed)
+        } catch {
+            engine.logger.warning("could not punch a hole", metadata: ["segment": "\(source.name)", "error": "\(error)"])
+        }
     }
 
     private func location(of record: SegmentScan.Record) -> FragmentLocation {
