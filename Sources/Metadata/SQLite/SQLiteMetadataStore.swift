@@ -177,6 +177,13 @@ extension SQLiteMetadataStore {
     /// Transactions committed and requests in them, since the store was opened.
     package var committed: (transactions: Int, requests: Int) { batches.committed }
 
+    /// Lets the database grow to so many pages of 4 KiB: as good as a full disk, for tests.
+    package func setMaximumPageCount(_ count: Int) async throws {
+        try await executor.run {
+            try self.writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
+        }
+    }
+
     /// Runs SQL in a transaction, for tests.
     package func execute(sql: String) async throws {
         try await write { transaction in try transaction.database.execute(sql: sql) }

@@ -75,8 +75,8 @@ final class TransactionBatches: Sendable {
     /// SQLite empties the log only at a moment without readers; under steady load there may be none, so a log that has
     /// grown too large makes one.
     private func limitLog(_ database: Database) {
-        guard let logPath, let size = try? FileManager.default.attributesOfItem(atPath: logPath)[.size] as? Int64,
-            size > maximumLogSize
+        guard let logPath, let attributes = try? FileManager.default.attributesOfItem(atPath: logPath),
+            let size = (attributes[.size] as? NSNumber)?.int64Value, size > maximumLogSize
         else { return }
         do {
             try database.checkpoint(.truncate)

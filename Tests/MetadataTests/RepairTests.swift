@@ -1,0 +1,62 @@
+import Core
+import Metadata
+import Testing
+
+@Suite struct RepairTests {
+    private let nodes = (1...3).map(Fixture.node)
+
+    @Test("repairs come back whole, the longest due first, across nodes, and none before its time")
+    func order() async throws {
+        let store = try await openStore()
+        let repairs = [
+            Fixture.repair(1, chunk: .max, node: 2, reason: .corrupt, dueAt: 10), Fixture.repair(2, node: 1, reason: .missing, dueAt: 20),
+            Fixture.repair(1, node: 3, attempts: 4, dueAt: 30), Fixture.repair(9, node: 1, dueAt: 40),
+        ]
+        try await store.enqueueRepairs(repairs.shuffled(seed: 1))
+        #expect(try await store.repairCount() == 4)
+        #expect(try await store.dueRepairs(at: time(9), nodes: nodes, limit: 9) == [])
+        #expect(try await store.dueRepairs(at: time(30), nodes: nodes, limit: 9) == Array(repairs[..<3]))
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 2) == Array(repairs[..<2]))
+        #expect(try await store.dueRepairs(at: time(99), nodes: [nodes[0], nodes[0]], limit: 9) == [repairs[1], repairs[3]])
+        #expect(try await store.dueRepairs(at: time(99), nodes: [], limit: 9) == [])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 0) == [])
+    }
+
+    @Test("a repair that waits already keeps its attempts and its time")
+    func enqueuedTwice() async throws {
+        let store = try await openStore()
+        try await store.enqueueRepairs([Fixture.repair(1, dueAt: 5)])
+        try await store.postponeRepairs([Fixture.repair(1)], until: time(50))
+        try await store.enqueueRepairs([Fixture.repair(1, reason: .corrupt, dueAt: 5), Fixture.repair(2, dueAt: 6)])
+        #expect(try await store.repairCount() == 2)
+        #expect(
+            try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [
+                Fixture.repair(2, dueAt: 6), Fixture.repair(1, attempts: 1, dueAt: 50),
+            ])
+    }
+
+    @Test("each postponement counts an attempt; what is finished is gone; neither touches what is not there")
+    func attempts() async throws {
+        let store = try await openStore()
+        let repair = Fixture.repair(1)
+        try await store.enqueueRepairs([repair, Fixture.repair(1, node: 2)])
+        for round in 1...3 {
+            try await store.postponeRepairs([repair, Fixture.repair(77)], until: time(Int64(round * 10)))
+            #expect(
+                try await store.dueRepairs(at: time(99), nodes: [nodes[0]], limit: 9)
+                    == [Fixture.repair(1, attempts: round, dueAt: Int64(round * 10))])
+        }
+        try await store.finishRepairs([repair, repair, Fixture.repair(77)])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [Fixture.repair(1, node: 2)])
+        #expect(try await store.repairCount() == 1)
+    }
+
+    @Test("the repairs that writing an object left behind are queued with it")
+    func withObject() async throws {
+        let store = try await openStore()
+        let fixture = try await store.fixture()
+        try await store.commit(fixture.object("key", version: 1, blobs: [1]), repairs: [Fixture.repair(1), Fixture.repair(1, node: 2)])
+        #expect(try await store.repairCount() == 2)
+        #expect(try await store.dueRepairs(at: time(0), nodes: nodes, limit: 9).count == 2)
+    }
+}
