@@ -24,6 +24,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
@@ -69,6 +70,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CLinux"),
 
@@ -92,19 +94,19 @@ let package = Package(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
-                "AdminAPI", "Settings", lifecycle, nioCore, nioPosix, grpcCore, grpcTransport, logging,
+                "AdminAPI", "Settings", .target(name: "CMalloc", condition: .when(platforms: [.linux])), lifecycle, unixSignals, nioCore, nioPosix, grpcCore, grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
 
         executable("distributor", ["ServerAssembly", "Settings", arguments]),
         executable("storage", ["ServerAssembly", "Settings", arguments]),
         executable("chunkflow", ["ServerAssembly", "Settings", "Client", arguments]),
-        executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore]),
+        executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore, logging]),
 
         tests("CoreTests", ["Core"]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
-        tests("MetadataTests", ["Metadata", "Core"]),
+        tests("MetadataTests", ["Metadata", "Core", logging]),
         tests("ClusterTests", ["StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore]),
         tests("RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),

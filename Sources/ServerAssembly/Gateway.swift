@@ -1,3 +1,4 @@
+internal import AdminAPI
 internal import ChunkTransport
 internal import Core
 internal import Foundation
@@ -5,6 +6,7 @@ internal import HTTPEdge
 internal import Logging
 internal import Metadata
 internal import ObjectStore
+internal import RESTAPI
 internal import ServiceLifecycle
 internal import Settings
 internal import StorageService
@@ -27,9 +29,11 @@ struct Gateway: Sendable {
         } catch {
             throw StartError("data-dir: \"\(process.dataDirectory)\" is not accepted; accepted: a directory that can be written to")
         }
+        var options = SQLiteMetadataStore.Options()
+        options.durability = process.durability
         let metadata = try await SQLiteMetadataStore.open(
-            path: "\(directory)/chunkflow.sqlite", durability: process.durability,
-            executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger)
+            path: "\(directory)/chunkflow.sqlite", executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger,
+            options: options)
         return Gateway(settings: settings, process: process, metadata: metadata, logger: logger)
     }
 
@@ -54,7 +58,8 @@ struct Gateway: Sendable {
     func serve(_ store: ObjectStore) async throws {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
-        let http = try await HTTPServer.bind(to: settings.http, responder: RESTResponder(store: store), limits: limits, logger: logger)
+        let router = Router(routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes, problem: storeProblem)
+        let http = try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
         let cluster = StorageServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
         let announcement = Announcement {
             ServerProcess.announce(listener: "http", http.address)

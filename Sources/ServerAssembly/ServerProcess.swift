@@ -1,10 +1,16 @@
 internal import Core
-public import Foundation
-public import Logging
+internal import Foundation
+internal import Logging
 internal import NIOCore
 internal import NIOPosix
-public import ServiceLifecycle
-public import Settings
+internal import ServiceLifecycle
+internal import Settings
+internal import UnixSignals
+
+#if canImport(Glibc)
+    internal import CMalloc
+    internal import Glibc
+#endif
 
 /// What every server process does around its role: preparation of the runtime, log, listener lines, signals, exit.
 public enum ServerProcess {
@@ -63,7 +69,3 @@ public enum ServerProcess {
         try await ServiceGroup(configuration: configuration).run()
     }
 }
-
-#if canImport(Glibc)
-    import Glibc
-#endif

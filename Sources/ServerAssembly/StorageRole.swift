@@ -45,9 +45,11 @@ struct Announcement: Service {
     let announce: @Sendable () async throws -> Void
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            try await announce()
-            while true { try await Task.sleep(for: .seconds(3600)) }
-        }
+        do {
+            try await cancelWhenGracefulShutdown {
+                try await announce()
+                while true { try await Task.sleep(for: .seconds(3600)) }
+            }
+        } catch is CancellationError {}
     }
 }

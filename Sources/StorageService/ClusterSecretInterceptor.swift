@@ -3,6 +3,8 @@ internal import ClusterProtocol
 internal import GRPCCore
 
 /// Lets only calls in that carry the cluster secret.
+///
+/// Every service is behind it but health checks.
 struct ClusterSecretInterceptor: ServerInterceptor {
     private let secret: [UInt8]
 
@@ -22,7 +24,7 @@ struct ClusterSecretInterceptor: ServerInterceptor {
     /// Takes the same time wherever the two differ.
     private func isEqual(_ given: [UInt8], _ expected: [UInt8]) -> Bool {
         var difference = given.count ^ expected.count
-        for (index, byte) in given.enumerated() { difference |= Int(byte ^ expected[index % expected.count]) }
+        for (index, byte) in given.enumerated() { difference |= Int(byte ^ (index < expected.count ? expected[index] : 0)) }
         return difference == 0
     }
 }

@@ -11,7 +11,14 @@ final class HealthService: Grpc_Health_V1_Health.ServiceProtocol {
         var lastWatcher = 0
     }
 
+    private let services: Set<String>
     private let state = Mutex(State())
+
+    /// - Parameter services: names of the services that this server has.
+    init(services: Set<String>) { self.services = services }
+
+    /// The empty name stands for the server as a whole.
+    private func isKnown(_ service: String) -> Bool { service.isEmpty || services.contains(service) }
 
     func setServing(_ serving: Bool) {
         let watchers = state.withLock { state in
@@ -28,23 +35,26 @@ final class HealthService: Grpc_Health_V1_Health.ServiceProtocol {
     func check(
         request: ServerRequest<Grpc_Health_V1_HealthCheckRequest>, context: ServerContext
     ) async throws -> ServerResponse<Grpc_Health_V1_HealthCheckResponse> {
-        ServerResponse(message: response(serving: state.withLock { $0.serving }))
+        guard isKnown(request.message.service) else { throw RPCError(code: .notFound, message: "no such service") }
+        return ServerResponse(message: response(serving: state.withLock { $0.serving }))
     }
 
     func watch(
         request: ServerRequest<Grpc_Health_V1_HealthCheckRequest>, context: ServerContext
     ) async throws -> StreamingServerResponse<Grpc_Health_V1_HealthCheckResponse> {
-        StreamingServerResponse { writer in
+        let isKnown = isKnown(request.message.service)
+        return StreamingServerResponse { writer in
+            if !isKnown { try await writer.write(.with { $0.status = .serviceUnknown }) }
             let (changes, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
             let number = self.state.withLock { state in
                 state.lastWatcher += 1
                 state.watchers[state.lastWatcher] = continuation
-                continuation.yield(state.serving)
+                if isKnown { continuation.yield(state.serving) }
                 if !state.serving { continuation.finish() }
                 return state.lastWatcher
             }
             defer { self.state.withLock { $0.watchers[number] = nil } }
-            for await serving in changes { try await writer.write(self.response(serving: serving)) }
+            for await serving in changes where isKnown { try await writer.write(self.response(serving: serving)) }
             return [:]
         }
     }

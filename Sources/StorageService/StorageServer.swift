@@ -55,9 +55,9 @@ public final class StorageServer: Service {
         let address: SocketAddress =
             host.contains(":") ? .ipv6(host: host, port: listen.port) : .ipv4(host: host, port: listen.port)
         transport = Transport(address: address, transportSecurity: .plaintext, config: config)
-        let guarded: Set<ServiceDescriptor> = [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service]
+        let open: Set<ServiceDescriptor> = [Grpc_Health_V1_Health.descriptor]
         let interceptors: [ConditionalInterceptor<any ServerInterceptor>] =
-            secret.map { [.apply(ClusterSecretInterceptor(secret: $0), to: .services(guarded))] } ?? []
+            secret.map { [.apply(ClusterSecretInterceptor(secret: $0), to: .allExcluding(services: open, methods: []))] } ?? []
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: interceptors)
     }
 

@@ -7,13 +7,12 @@ internal import Metadata
 extension ObjectStore {
     private static let batchSize = 256
 
-    /// Works through the garbage list until the task is cancelled.
+    /// Goes through the garbage list again and again, until the task is cancelled.
     func collectForever() async {
         while !Task.isCancelled {
             do {
-                if try await collectBatch() == 0 {
-                    try await garbageAdded.wait(atMost: configuration.backgroundInterval, time: time)
-                }
+                try await collectAll()
+                try await garbageAdded.wait(atMost: configuration.backgroundInterval, time: time)
             } catch is CancellationError {
                 return
             } catch {
@@ -23,17 +22,20 @@ extension ObjectStore {
         }
     }
 
-    /// Removes the fragments of the oldest garbage. A blob leaves the list when every node has confirmed.
-    /// - Returns: how many blobs left the list.
-    func collectBatch() async throws -> Int {
-        let garbage = try await metadata.garbage(limit: Self.batchSize).filter { !activeBlobs.contains($0.blob.id) }
-        var collected: [BlobID] = []
-        for record in garbage {
-            try Task.checkCancellation()
-            if await removeFragments(of: record.blob) { collected.append(record.blob.id) }
+    /// Removes the fragments of all garbage. A blob leaves the list when every node has confirmed; as long as one is down it stays.
+    func collectAll() async throws {
+        var position: BlobID?
+        while true {
+            let garbage = try await metadata.garbage(after: position, limit: Self.batchSize)
+            var collected: [BlobID] = []
+            for record in garbage where !activeBlobs.contains(record.blob.id) {
+                try Task.checkCancellation()
+                if await removeFragments(of: record.blob) { collected.append(record.blob.id) }
+            }
+            if !collected.isEmpty { try await metadata.removeGarbage(collected) }
+            guard garbage.count == Self.batchSize else { return }
+            position = garbage.last?.blob.id
         }
-        if !collected.isEmpty { try await metadata.removeGarbage(collected) }
-        return collected.count
     }
 
     /// - Returns: whether every node has confirmed.
