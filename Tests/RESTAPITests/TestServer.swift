@@ -60,6 +60,18 @@ struct TestServer: Sendable {
             try await Task.sleep(for: .milliseconds(5))
         }
     }
+
+    /// Waits until nobody is accepted any more, 20 s at most.
+    func eventuallyRefused(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while let client = try? await connect() {
+            client.close()
+            guard ContinuousClock.now < deadline else {
+                Issue.record("connections are still accepted", sourceLocation: sourceLocation)
+                return
+            }
+        }
+    }
 }
 
 /// What was logged, as a handler for text would have written it.
