@@ -103,7 +103,7 @@ let package = Package(
         executable("chunkflow", ["ServerAssembly", "Settings", "Client", arguments]),
         executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore, logging]),
 
-        tests("CoreTests", ["Core"]),
+        tests("CoreTests", ["Core", nioCore]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
         tests("MetadataTests", ["Metadata", "Core", logging]),
