@@ -35,7 +35,9 @@ struct ConcurrencyTests {
         }
     }
 
-    @Test("puts, gets and deletions go on beside checkpoints and compaction, on a real disk, and all is there afterwards", arguments: Durability.allCases)
+    @Test(
+        "puts, gets and deletions go on beside checkpoints and compaction, on a real disk, and all is there afterwards",
+        arguments: Durability.allCases)
     func stress(durability: Durability) async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }

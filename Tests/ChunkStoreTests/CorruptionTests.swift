@@ -27,7 +27,9 @@ struct CorruptionTests {
         }
     }
 
-    @Test("a flipped bit is never served: the fragment is quarantined, stays so, and another put heals it", arguments: Part.allCases, [5_000, 700_000])
+    @Test(
+        "a flipped bit is never served: the fragment is quarantined, stays so, and another put heals it", arguments: Part.allCases,
+        [5_000, 700_000])
     func flippedBit(part: Part, size: Int) async throws {
         let disk = SimulatedDisk()
         let store = try await StoreFixture.open(disk)
@@ -123,7 +125,9 @@ struct CorruptionTests {
         #expect(Set(store.all().map(\.id)) == Set((0..<40).filter { $0 % 3 != 0 }.map { StoreFixture.id($0) }))
     }
 
-    @Test("one damaged copy of a segment's header does no harm, nor do both while the checkpoint knows the segment", arguments: [[16], [2064], [16, 2064]])
+    @Test(
+        "one damaged copy of a segment's header does no harm, nor do both while the checkpoint knows the segment",
+        arguments: [[16], [2064], [16, 2064]])
     func segmentHeader(offsets: [Int]) async throws {
         let disk = SimulatedDisk()
         let store = try await StoreFixture.open(disk)

@@ -81,7 +81,11 @@ struct StoreModel {
             note("close")
             await store?.close()
             try await reopen()
-        case 84..<90:
+        case 84..<87:
+            note("killed")
+            disk.killProcess()
+            try await reopen()
+        case 87..<90:
             note("crash")
             disk.crash(random: random)
             try await reopen()

@@ -58,7 +58,9 @@ struct DiskFaultTests {
         #expect(Set(third.all().map(\.id)) == [StoreFixture.id(1), StoreFixture.id(3)])
     }
 
-    @Test("a failed write or sync refuses the put and is never written over", arguments: [SimulatedDisk.Operation.write, .synchronizeData], fillSizes)
+    @Test(
+        "a failed write or sync refuses the put and is never written over", arguments: [SimulatedDisk.Operation.write, .synchronizeData],
+        fillSizes)
     func inputOutputError(operation: SimulatedDisk.Operation, size: Int) async throws {
         let disk = SimulatedDisk()
         let store = try await StoreFixture.open(disk)

@@ -59,7 +59,9 @@ struct PutTests {
         #expect(store.all().map(\.id) == [StoreFixture.id(2)])
     }
 
-    @Test("the latest put of a name counts, before and after restarts", arguments: [[10, 100_000], [100_000, 10], [10, 10], [100_000, 90_000]])
+    @Test(
+        "the latest put of a name counts, before and after restarts",
+        arguments: [[10, 100_000], [100_000, 10], [10, 10], [100_000, 90_000]])
     func replacing(sizes: [Int]) async throws {
         let disk = SimulatedDisk()
         let store = try await StoreFixture.open(disk)
@@ -83,7 +85,9 @@ struct PutTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for writer in 0..<writers {
                 group.addTask {
-                    for number in 0..<each { try await store.put(StoreFixture.id(writer * each + number), [UInt8](repeating: 7, count: 4096)) }
+                    for number in 0..<each {
+                        try await store.put(StoreFixture.id(writer * each + number), [UInt8](repeating: 7, count: 4096))
+                    }
                 }
             }
             try await group.waitForAll()

@@ -32,7 +32,8 @@ struct RoundTripTests {
 
     @Test(
         "a range gives the whole blocks that it touches, and no others",
-        arguments: [40_000, 100_000, 3 << 20], [0..<1, 65_535..<65_537, 70_000..<70_001, 0..<0, 524_288..<1_048_577, (3 << 20) - 1..<3 << 20])
+        arguments: [40_000, 100_000, 3 << 20],
+        [0..<1, 65_535..<65_537, 70_000..<70_001, 0..<0, 524_288..<1_048_577, (3 << 20) - 1..<3 << 20])
     func ranges(size: Int, range: Range<Int>) async throws {
         let store = try await StoreFixture.open(SimulatedDisk())
         let bytes = StoreFixture.bytes(size, seed: size)

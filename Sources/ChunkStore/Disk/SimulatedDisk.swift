@@ -246,6 +246,16 @@ extension SimulatedDisk {
         }
     }
 
+    /// Ends the process that uses the disk and starts another one: nothing written is lost, but nothing more is durable than
+    /// before; open files are stale, locks are free.
+    public func killProcess() {
+        state.withLock { state in
+            state.generation += 1
+            state.failing = [:]
+            state.locks = [:]
+        }
+    }
+
     private static func loseDirectoryChanges(_ random: SeededRandom, _ state: inout State) {
         var names = state.durableNames
         for change in state.directoryChanges.prefix(random.next(in: 0..<state.directoryChanges.count + 1)) {

@@ -143,7 +143,8 @@ enum CheckpointFile {
                 header?.segments.append(
                     SegmentState(
                         number: bytes.load(at: 0, as: UInt32.self), isSealed: bytes.load(at: 4, as: UInt32.self) & 1 != 0,
-                        replayOffset: Int(truncatingIfNeeded: bytes.load(at: 8, as: UInt64.self)), salt: bytes.load(at: 16, as: UInt64.self)))
+                        replayOffset: Int(truncatingIfNeeded: bytes.load(at: 8, as: UInt64.self)), salt: bytes.load(at: 16, as: UInt64.self)
+                    ))
             }
         }
         guard (reader.remaining - trailerByteCount) % IndexEntry.byteCount == 0 else { throw Damaged(description: "it is cut short") }

@@ -49,7 +49,9 @@ final class FragmentIndex: Sendable {
         shards = (0..<Self.shardCount).map { _ in LockedShard(salt: salt, capacity: capacity / Self.shardCount) }
     }
 
-    private func withShard<Result>(_ id: FragmentID, _ body: (inout Shard, _ hash: UInt64) throws -> sending Result) rethrows -> sending Result {
+    private func withShard<Result>(_ id: FragmentID, _ body: (inout Shard, _ hash: UInt64) throws -> sending Result) rethrows
+        -> sending Result
+    {
         let hash = IndexEntry.hash(id, salt: salt)
         return try shards[Int(hash >> 56)].state.withLock { try body(&$0, hash) }
     }

@@ -1,4 +1,4 @@
-internal import Core
+package import Core
 
 /// An open-addressing hash table of ``IndexEntry`` that keeps its entries sorted by hash.
 ///
@@ -6,20 +6,20 @@ internal import Core
 /// with ordered insertion: Amble, Knuth, "Ordered hash tables", 1974). So a search ends at the first larger hash, and a
 /// listing in the order of hashes goes on correctly after the table has grown. Slots beyond the last home catch what is
 /// pushed over the end. Kept between 71 and 85 percent full: at most 46 bytes an entry.
-struct SortedProbingTable: Sendable {
+package struct SortedProbingTable: Sendable {
     private static let maximumLoadPercent = 85
     private static let minimumHomeCount = 8
 
-    private(set) var count = 0
+    package private(set) var count = 0
     private var slots: [IndexEntry]
     /// Slots that a hash can name.
     private var homeCount: Int
     private let salt: UInt64
 
     /// Bytes of memory.
-    var byteCount: Int { slots.count * IndexEntry.byteCount }
+    package var byteCount: Int { slots.count * IndexEntry.byteCount }
 
-    init(salt: UInt64, capacity: Int = 0) {
+    package init(salt: UInt64, capacity: Int = 0) {
         self.salt = salt
         homeCount = max(Self.minimumHomeCount, capacity * 100 / Self.maximumLoadPercent + 1)
         slots = Array(repeating: .empty, count: Self.slotCount(homeCount: homeCount))
@@ -27,25 +27,27 @@ struct SortedProbingTable: Sendable {
 
     private static func slotCount(homeCount: Int) -> Int { homeCount + 16 + homeCount / 64 }
 
-    /// The upper eight bits chose the shard: the next ones choose the slot.
+    /// The upper eight bits chose the shard: the others choose the slot, and the order.
+    private static func order(_ hash: UInt64) -> UInt64 { hash << 8 }
+
     private static func home(_ hash: UInt64, homeCount: Int) -> Int {
-        Int((hash << 8).multipliedFullWidth(by: UInt64(homeCount)).high)
+        Int(order(hash).multipliedFullWidth(by: UInt64(homeCount)).high)
     }
 
-    func find(_ id: FragmentID, hash: UInt64) -> FragmentLocation? { slot(of: id, hash: hash).map { slots[$0].location } }
+    package func find(_ id: FragmentID, hash: UInt64) -> FragmentLocation? { slot(of: id, hash: hash).map { slots[$0].location } }
 
     private func slot(of id: FragmentID, hash: UInt64) -> Int? {
         var slot = Self.home(hash, homeCount: homeCount)
         while slot < slots.count, !slots[slot].isEmpty {
             if slots[slot].isNamed(id) { return slot }
-            if slots[slot].hash(salt: salt) > hash { return nil }
+            if Self.order(slots[slot].hash(salt: salt)) > Self.order(hash) { return nil }
             slot += 1
         }
         return nil
     }
 
     /// - Returns: where the fragment was before.
-    mutating func set(_ entry: IndexEntry, hash: UInt64) -> FragmentLocation? {
+    package mutating func set(_ entry: IndexEntry, hash: UInt64) -> FragmentLocation? {
         if let slot = slot(of: entry.id, hash: hash) {
             defer { slots[slot] = entry }
             return slots[slot].location
@@ -59,7 +61,7 @@ struct SortedProbingTable: Sendable {
     /// - Returns: false when the slots beyond the last home are used up.
     private mutating func insert(_ entry: IndexEntry, hash: UInt64) -> Bool {
         var place = Self.home(hash, homeCount: homeCount)
-        while place < slots.count, !slots[place].isEmpty, slots[place].hash(salt: salt) <= hash { place += 1 }
+        while place < slots.count, !slots[place].isEmpty, Self.order(slots[place].hash(salt: salt)) <= Self.order(hash) { place += 1 }
         var free = place
         while free < slots.count, !slots[free].isEmpty { free += 1 }
         guard free < slots.count else { return false }
@@ -71,7 +73,7 @@ struct SortedProbingTable: Sendable {
         return true
     }
 
-    mutating func remove(_ id: FragmentID, hash: UInt64) -> FragmentLocation? {
+    package mutating func remove(_ id: FragmentID, hash: UInt64) -> FragmentLocation? {
         guard var hole = slot(of: id, hash: hash) else { return nil }
         let location = slots[hole].location
         while hole + 1 < slots.count, !slots[hole + 1].isEmpty,
@@ -111,14 +113,14 @@ struct SortedProbingTable: Sendable {
 
     /// Calls `body` with the entries whose hash is greater than `cursor` (all for nil), in the order of hashes, until it
     /// answers false.
-    func forEach(after cursor: UInt64?, _ body: (IndexEntry, _ hash: UInt64) -> Bool) {
+    package func forEach(after cursor: UInt64?, _ body: (IndexEntry, _ hash: UInt64) -> Bool) {
         var slot = cursor.map { Self.home($0, homeCount: homeCount) } ?? 0
         while slot < slots.count {
             defer { slot += 1 }
             let entry = slots[slot]
             if entry.isEmpty { continue }
             let hash = entry.hash(salt: salt)
-            if let cursor, hash <= cursor { continue }
+            if let cursor, Self.order(hash) <= Self.order(cursor) { continue }
             if !body(entry, hash) { return }
         }
     }

@@ -26,8 +26,11 @@ extension ChunkStore {
             }
             let wanted = range ?? 0..<location.payloadByteCount
             let start = position ?? wanted.lowerBound / Piece.blockSize * Piece.blockSize
-            let end = wanted.isEmpty ? start : min(
-                (wanted.upperBound + Piece.blockSize - 1) / Piece.blockSize * Piece.blockSize, location.payloadByteCount)
+            let end =
+                wanted.isEmpty
+                ? start
+                : min(
+                    (wanted.upperBound + Piece.blockSize - 1) / Piece.blockSize * Piece.blockSize, location.payloadByteCount)
             do {
                 position = start
                 try await read(id, location, from: start, to: end) { piece in

@@ -243,7 +243,8 @@ struct Recovery {
             if let tombstone = tombstones[id], tombstone > found.sequence { continue }
             guard index.location(of: id) == nil else { continue }
             index.recoverQuarantine(id, at: found.location, detail: "corrupt when it was read again at a start")
-            logger.error("a fragment is corrupt", metadata: ["fragment": "\(id)", "segment": "\(SegmentName.make(found.location.segment))"])
+            logger.error(
+                "a fragment is corrupt", metadata: ["fragment": "\(id)", "segment": "\(SegmentName.make(found.location.segment))"])
         }
     }
 

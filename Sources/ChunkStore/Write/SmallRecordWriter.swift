@@ -83,7 +83,9 @@ private final class BatchWriter: Sendable {
     }
 
     /// Deletions go on where fragments find no room.
-    private func handle(_ error: any Error, _ items: [SmallRecordWriter.Item], _ state: inout State) -> [Result<[Engine.Garbage], any Error>] {
+    private func handle(_ error: any Error, _ items: [SmallRecordWriter.Item], _ state: inout State) -> [Result<
+        [Engine.Garbage], any Error
+    >] {
         let tombstones = items.filter { !$0.isFragment }
         guard !tombstones.isEmpty, tombstones.count < items.count else { return items.map { _ in .failure(error) } }
         let results: [Result<[Engine.Garbage], any Error>]
