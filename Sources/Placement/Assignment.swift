@@ -2,7 +2,7 @@ internal import Core
 
 /// The making of a layout: which nodes (by number) hold which partition.
 ///
-/// 1. ``keep(_:)`` what the old layout had and the new one allows.
+/// 1. ``keep(_:)`` what the old layout had and the new one allows, dropping evenly (``exchangeKept(_:)``).
 /// 2. ``fillHoles()``: every partition that lacks a copy takes the node that lags furthest behind its share.
 /// 3. ``unloadSurplus()``: nodes above their share hand partitions straight to nodes below theirs.
 /// 4. ``augment()``: what the greedy steps could not place is placed along augmenting paths. That always succeeds: the rule
@@ -45,7 +45,7 @@ struct Assignment {
         slots = [Int32](repeating: Self.hole, count: partitionCount * replicas)
         isKept = [Bool](repeating: false, count: partitionCount * replicas)
         needs = zip(quotas, held).map { $0 - $1 }
-        if !old.isEmpty { keep(old) }
+        if !old.isEmpty && keep(old) { exchangeKept(old) }
         fillHoles()
         unloadSurplus()
         augment()
@@ -82,18 +82,22 @@ struct Assignment {
 
     /// Takes over the old pairs, but for those beyond the number of copies or a zone's limit; of these the node goes that
     /// has most to lose.
-    private mutating func keep(_ old: [[Int32]]) {
+    /// - Returns: whether any had to go.
+    private mutating func keep(_ old: [[Int32]]) -> Bool {
+        var hasDropped = false
         for partition in map.walk {
             var nodes = old[partition]
             while let surplus = surplus(in: nodes) {
                 needs[Int(nodes[surplus])] += 1
                 nodes.remove(at: surplus)
+                hasDropped = true
             }
             for (slot, node) in zip(slotRange(partition), nodes) {
                 slots[slot] = node
                 isKept[slot] = true
             }
         }
+        return hasDropped
     }
 
     private func surplus(in nodes: [Int32]) -> Int? {
