@@ -12,13 +12,14 @@ struct FragmentTransferService: RegistrableRPCService {
     private static let piecesInFlight = 2
 
     let node: any ChunkTransport
+    let shutdown: ShutdownFlag
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
             forMethod: FragmentTransfer.put, deserializer: TransferFrameDeserializer(),
             serializer: ProtobufSerializer<Chunkflow_Storage_V1_PutResponse>()
         ) { request, _ in
-            let info = try await answering { try await put(request.messages) }
+            let info = try await answering { try await whileWanted(unless: shutdown) { try await put(request.messages) } }
             let response = Chunkflow_Storage_V1_PutResponse.with { $0.fragment = Wire.fragment(info) }
             return StreamingServerResponse(single: ServerResponse(message: response))
         }
@@ -28,7 +29,7 @@ struct FragmentTransferService: RegistrableRPCService {
         ) { request, _ in
             let request = try await ServerRequest(stream: request).message
             return StreamingServerResponse { writer in
-                try await answering { try await get(request, writer) }
+                try await answering { try await whileWanted(unless: shutdown) { try await get(request, writer) } }
                 return [:]
             }
         }
@@ -37,10 +38,11 @@ struct FragmentTransferService: RegistrableRPCService {
     private func put(_ frames: RPCAsyncSequence<TransferFrame, any Error>) async throws -> FragmentInfo {
         var iterator = frames.makeAsyncIterator()
         guard case .header(let bytes) = try await iterator.next() else { throw NodeError.invalid(detail: "a stream without header") }
-        let header = try Chunkflow_Storage_V1_PutHeader(serializedBytes: bytes)
+        guard let header = try? Chunkflow_Storage_V1_PutHeader(serializedBytes: bytes) else { throw MalformedFrame() }
         let id = try Wire.fragmentID(header.name)
         guard header.descriptor.count <= TransportLimits.maximumDescriptorSize else {
-            throw NodeError.invalid(detail: "a descriptor of \(header.descriptor.count) bytes, at most \(TransportLimits.maximumDescriptorSize)")
+            throw NodeError.invalid(
+                detail: "a descriptor of \(header.descriptor.count) bytes, at most \(TransportLimits.maximumDescriptorSize)")
         }
         let pieces = BoundedQueue<Piece>(capacity: Self.piecesInFlight)
         return try await withThrowingTaskGroup(of: FragmentInfo.self) { group in
@@ -52,6 +54,8 @@ struct FragmentTransferService: RegistrableRPCService {
                 // The node has stopped taking pieces; its put says why.
             } catch {
                 pieces.finish(throwing: error)
+                // It may be waiting for something other than pieces.
+                group.cancelAll()
             }
             guard let info = try await group.next() else { throw CancellationError() }
             return info

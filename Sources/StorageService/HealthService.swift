@@ -54,7 +54,12 @@ final class HealthService: Grpc_Health_V1_Health.ServiceProtocol {
                 return state.lastWatcher
             }
             defer { self.state.withLock { $0.watchers[number] = nil } }
-            for await serving in changes where isKnown { try await writer.write(self.response(serving: serving)) }
+            // gRPC leaves the task running when the watcher has gone.
+            try await withRPCCancellationHandler {
+                for await serving in changes where isKnown { try await writer.write(self.response(serving: serving)) }
+            } onCancelRPC: {
+                continuation.finish()
+            }
             return [:]
         }
     }

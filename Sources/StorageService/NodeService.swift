@@ -8,6 +8,7 @@ internal import SwiftProtobuf
 /// The calls with short messages, as methods of a node.
 struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
     let node: any ChunkTransport
+    let shutdown: ShutdownFlag
 
     func getDescriptor(
         request: Chunkflow_Storage_V1_GetDescriptorRequest, context: ServerContext
@@ -60,17 +61,10 @@ struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
 
     func pull(request: Chunkflow_Storage_V1_PullRequest, context: ServerContext) async throws -> Chunkflow_Storage_V1_PullResponse {
         try await answering {
-            let info = try await node.pull(try Wire.fragmentID(request.name), from: try request.sources.map(Wire.peer))
+            let info = try await whileWanted(unless: shutdown) {
+                try await node.pull(try Wire.fragmentID(request.name), from: try request.sources.map(Wire.peer))
+            }
             return .with { $0.fragment = Wire.fragment(info) }
         }
-    }
-}
-
-/// Runs a call; what it throws leaves as gRPC's error with all that the other side needs.
-func answering<Value>(_ body: () async throws -> Value) async throws -> Value {
-    do {
-        return try await body()
-    } catch let error as NodeError {
-        throw error.rpcError
     }
 }

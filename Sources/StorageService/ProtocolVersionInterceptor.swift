@@ -9,9 +9,10 @@ struct ProtocolVersionInterceptor: ServerInterceptor {
         next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
         let given = request.metadata[stringValues: ClusterMetadata.version].first { _ in true } ?? ClusterMetadata.currentVersion
-        guard given == ClusterMetadata.currentVersion else {
+        let spoken = ClusterMetadata.currentVersion
+        guard given == spoken else {
             throw NodeError.invalid(
-                detail: "the caller speaks version \(given.prefix(16)) of the node protocol, this node version \(ClusterMetadata.currentVersion)"
+                detail: "the caller speaks version \(given.prefix(16)) of the node protocol, this node version \(spoken)"
             ).rpcError
         }
         return try await next(request, context)

@@ -12,7 +12,9 @@ public final class StorageServer: Service {
 
     private let transport: Transport
     private let server: GRPCServer<Transport>
-    private let health = HealthService()
+    private let health: HealthService
+    private let shutdown: ShutdownFlag
+    private let stopping = Signal()
     private let shutdownTimeout: Duration
     private let time: any TimeSource
     private let logger: Logger
@@ -26,20 +28,26 @@ public final class StorageServer: Service {
         node: any ChunkTransport, listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource = SystemTime(),
         logger: Logger
     ) {
+        let shutdown = ShutdownFlag()
         self.init(
-            services: [NodeService(node: node), FragmentTransferService(node: node)], listen: listen, secret: secret,
-            shutdownTimeout: shutdownTimeout, time: time, logger: logger)
+            services: [NodeService(node: node, shutdown: shutdown), FragmentTransferService(node: node, shutdown: shutdown)],
+            names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service], shutdown: shutdown, listen: listen,
+            secret: secret, shutdownTimeout: shutdownTimeout, time: time, logger: logger)
     }
 
     /// A server that answers health checks only.
     public static func health(listen: HostPort, secret: String?, logger: Logger) -> StorageServer {
-        StorageServer(services: [], listen: listen, secret: secret, shutdownTimeout: .seconds(1), time: SystemTime(), logger: logger)
+        StorageServer(
+            services: [], names: [], shutdown: ShutdownFlag(), listen: listen, secret: secret, shutdownTimeout: .seconds(1),
+            time: SystemTime(), logger: logger)
     }
 
     private init(
-        services: [any RegistrableRPCService], listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource,
-        logger: Logger
+        services: [any RegistrableRPCService], names: [ServiceDescriptor], shutdown: ShutdownFlag, listen: HostPort, secret: String?,
+        shutdownTimeout: Duration, time: any TimeSource, logger: Logger
     ) {
+        health = HealthService(services: Set(names.map(\.fullyQualifiedService)))
+        self.shutdown = shutdown
         self.shutdownTimeout = shutdownTimeout
         self.time = time
         self.logger = logger
@@ -48,7 +56,10 @@ public final class StorageServer: Service {
             config.http2.targetWindowSize = ClusterTransportSettings.windowSize
             config.http2.maxConcurrentStreams = ClusterTransportSettings.maximumConcurrentStreams
             config.rpc.maxRequestPayloadSize = TransferFrame.maximumSize
-            // The other servers ping every 10 s, with or without calls.
+            // A caller whose machine has gone must not hold a call, and with it a segment, for ever.
+            config.connection.keepalive.time = .seconds(10)
+            config.connection.keepalive.timeout = .seconds(5)
+            // The other servers ping every 10 s too, with or without calls.
             config.connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
         }
         let host = listen.host == "localhost" ? "127.0.0.1" : listen.host
@@ -56,8 +67,8 @@ public final class StorageServer: Service {
             host.contains(":") ? .ipv6(host: host, port: listen.port) : .ipv4(host: host, port: listen.port)
         transport = Transport(address: address, transportSecurity: .plaintext, config: config)
         let open: Set<ServiceDescriptor> = [Grpc_Health_V1_Health.descriptor]
-        let interceptors: [ConditionalInterceptor<any ServerInterceptor>] =
-            secret.map { [.apply(ClusterSecretInterceptor(secret: $0), to: .allExcluding(services: open, methods: []))] } ?? []
+        let guards: [any ServerInterceptor] = (secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []) + [ProtocolVersionInterceptor()]
+        let interceptors = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: interceptors)
     }
 
@@ -72,7 +83,6 @@ public final class StorageServer: Service {
 
     /// Serves until it is shut down. Calls in progress then have ``shutdownTimeout`` to finish; new ones are refused.
     public func run() async throws {
-        let stopping = Signal()
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
@@ -80,7 +90,7 @@ public final class StorageServer: Service {
                     return true
                 }
                 group.addTask {
-                    try await stopping.wait()
+                    try await self.stopping.wait()
                     try await self.time.sleep(for: self.shutdownTimeout)
                     return false
                 }
@@ -90,13 +100,15 @@ public final class StorageServer: Service {
             }
         } onGracefulShutdown: {
             self.beginShutdown()
-            stopping.raise()
         }
     }
 
-    /// Takes no more calls and lets those in progress finish.
+    /// Takes no more calls and lets those in progress finish; ``run()`` returns when they have, or when their time is up.
     public func beginShutdown() {
+        // First: what gRPC now signals to the calls in progress must not end them.
+        shutdown.raise()
         health.setServing(false)
         server.beginGracefulShutdown()
+        stopping.raise()
     }
 }

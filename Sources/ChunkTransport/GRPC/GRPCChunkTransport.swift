@@ -17,6 +17,7 @@ public final class GRPCChunkTransport: ChunkTransport {
     public let address: String
     private let client: Client
     private let metadata: Metadata
+    private let name: NodeName?
     private let timeouts: TransportTimeouts
     private let time: any TimeSource
 
@@ -32,6 +33,7 @@ public final class GRPCChunkTransport: ChunkTransport {
         self.timeouts = timeouts
         self.time = time
         var metadata = Metadata()
+        metadata.addString(ClusterMetadata.currentVersion, forKey: ClusterMetadata.version)
         if let secret { metadata.addString(secret, forKey: ClusterMetadata.secret) }
         self.metadata = metadata
         let config = HTTP2ClientTransport.Posix.Config.defaults { config in
@@ -42,19 +44,27 @@ public final class GRPCChunkTransport: ChunkTransport {
             config.connection.maxIdleTime = nil
             config.connection.keepalive = .init(time: .seconds(10), timeout: .seconds(5), allowWithoutCalls: true)
         }
+        let target: any ResolvableTarget
+        (target, name) = Self.target(parsed, time: time)
+        var resolvers = NameResolverRegistry.defaults
+        resolvers.registerFactory(NodeNameResolvers())
         do {
-            let transport = try HTTP2ClientTransport.Posix(
-                target: Self.target(parsed), transportSecurity: .plaintext, config: config)
-            client = GRPCClient(transport: transport)
+            client = GRPCClient(
+                transport: try HTTP2ClientTransport.Posix(
+                    target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers))
         } catch {
             throw NodeError.unreachable(address: address, detail: "\(error)")
         }
     }
 
-    private static func target(_ address: HostPort) -> any ResolvableTarget {
-        if address.host.contains(":") { return .ipv6(address: address.host, port: address.port) }
-        let isIPv4 = address.host.allSatisfy { $0.isNumber || $0 == "." }
-        return isIPv4 ? .ipv4(address: address.host, port: address.port) : .dns(host: address.host, port: address.port)
+    private static func target(_ address: HostPort, time: any TimeSource) -> (any ResolvableTarget, NodeName?) {
+        switch try? NIOCore.SocketAddress(ipAddress: address.host, port: address.port) {
+        case .v4: return (.ipv4(address: address.host, port: address.port), nil)
+        case .v6: return (.ipv6(address: address.host, port: address.port), nil)
+        default:
+            let name = NodeName(address, time: time)
+            return (name, name)
+        }
     }
 
     /// Keeps the connection until ``shutDown()``.
@@ -75,26 +85,36 @@ public final class GRPCChunkTransport: ChunkTransport {
             $0.descriptor = Data(descriptor)
         }.serializedBytes()
         return try await streaming { watch in
+            let progress = PutProgress()
             let request = StreamingClientRequest(of: TransferFrame.self, metadata: self.metadata) { writer in
-                try await watch.waiting { try await writer.write(.header(header)) }
-                var byteCount = 0
-                while let piece = try await pieces.next() {
+                try await writer.write(.header(header))
+                watch.end()
+                while let piece = try await progress.next(of: pieces) {
                     try await watch.waiting { try await writer.write(.piece(piece)) }
-                    byteCount += piece.bytes.readableBytes
+                    progress.sent(piece.bytes.readableBytes)
                 }
-                try await writer.write(.end(byteCount: byteCount))
                 // From here on only the node is waited for.
                 watch.begin()
+                try await writer.write(.end(byteCount: progress.byteCount))
             }
-            let response = try await self.client.clientStreaming(
-                request: request, descriptor: FragmentTransfer.put, serializer: TransferFrameSerializer(),
-                deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_PutResponse>(), options: self.options(timeout: nil)
-            ) { response in
-                // Whatever the answer: nothing more needs to be sent.
-                defer { pieces.cancel() }
-                return try response.message
+            // For a connection.
+            watch.begin()
+            do {
+                let stored = try await self.client.clientStreaming(
+                    request: request, descriptor: FragmentTransfer.put, serializer: TransferFrameSerializer(),
+                    deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_PutResponse>(), options: self.options(timeout: nil)
+                ) { response in
+                    // Whatever the answer: nothing more needs to be sent.
+                    defer { pieces.cancel() }
+                    return try Wire.info(try response.message.fragment)
+                }
+                guard stored == FragmentInfo(id: id, byteCount: progress.byteCount) else { throw NodeError.damagedInTransit(id) }
+                return stored
+            } catch {
+                // When the pieces end badly the call does too, for no fault of the node's.
+                if let failure = progress.failure { throw CallerFailed(underlying: failure) }
+                throw error
             }
-            return try Wire.info(response.fragment)
         }
     }
 
@@ -112,18 +132,29 @@ public final class GRPCChunkTransport: ChunkTransport {
                 serializer: ProtobufSerializer<Chunkflow_Storage_V1_GetRequest>(), deserializer: TransferFrameDeserializer(),
                 options: self.options(timeout: nil)
             ) { response in
-                try await Self.receive(id, response.messages, watch: watch, deliver: deliver)
+                let (info, byteCount) = try await Self.receive(id, response.messages, watch: watch, deliver: deliver)
+                guard info.id == id, byteCount == Self.byteCount(of: range, in: info) else { throw NodeError.damagedInTransit(id) }
+                return info
             }
         }
     }
 
-    /// What the receiver of a fragment threw: no fault of the node's.
-    private struct ReceiverFailed: Error { let underlying: any Error }
+    /// Bytes of the whole blocks that a read delivers.
+    private static func byteCount(of range: Range<Int>?, in fragment: FragmentInfo) -> Int {
+        guard let range else { return fragment.byteCount }
+        guard !range.isEmpty else { return 0 }
+        let start = range.lowerBound / Piece.blockSize * Piece.blockSize
+        let end = Piece.blockCount(forByteCount: range.upperBound) * Piece.blockSize
+        return min(end, fragment.byteCount) - start
+    }
+
+    /// What the caller's own side threw, the pieces of a put or the receiver of a get: no fault of the node's.
+    private struct CallerFailed: Error { let underlying: any Error }
 
     private static func receive(
         _ id: FragmentID, _ frames: RPCAsyncSequence<TransferFrame, any Error>, watch: StallWatch,
         deliver: @Sendable (Piece) async throws -> Void
-    ) async throws -> FragmentInfo {
+    ) async throws -> (info: FragmentInfo, byteCount: Int) {
         var info: FragmentInfo?
         var byteCount = 0
         for try await frame in frames {
@@ -134,10 +165,10 @@ public final class GRPCChunkTransport: ChunkTransport {
             case .piece(let piece):
                 guard piece.verify() else { throw NodeError.damagedInTransit(id) }
                 byteCount += piece.bytes.readableBytes
-                do { try await deliver(piece) } catch { throw ReceiverFailed(underlying: error) }
+                do { try await deliver(piece) } catch { throw CallerFailed(underlying: error) }
             case .end(let sent):
                 guard let info, sent == byteCount else { throw NodeError.damagedInTransit(id) }
-                return info
+                return (info, byteCount)
             }
             watch.begin()
         }
@@ -221,26 +252,32 @@ public final class GRPCChunkTransport: ChunkTransport {
         try await translating { try await StallWatch.run(limit: self.timeouts.stall, time: self.time, body) }
     }
 
-    /// Every way in which a call can end badly, as ``NodeError``; what a receiver threw, and cancellation, as they are.
+    /// Every way in which a call can end badly, as ``NodeError``; what the caller's side threw, and cancellation, as they are.
     private func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
         } catch {
             if Task.isCancelled { throw CancellationError() }
             switch error {
+            case let error as CallerFailed: throw error.underlying
             case let error as NodeError: throw error
-            case let error as ReceiverFailed: throw error.underlying
-            case let error as RPCError: throw NodeError(error, address: address)
-            case is StallWatch.Stalled: throw NodeError.unreachable(address: address, detail: "no progress for \(timeouts.stall)")
-            case is DeadlineExceeded: throw NodeError.unreachable(address: address, detail: await missedDeadline())
-            default: throw NodeError.unreachable(address: address, detail: "\(error)")
+            case let error as RPCError: throw seen(NodeError(error, address: address))
+            case is StallWatch.Stalled: throw unreachable("no progress for \(timeouts.stall)")
+            case is DeadlineExceeded: throw unreachable("no answer in time")
+            default: throw unreachable("\(error)")
             }
         }
     }
 
-    /// Why there was no answer: most often a name that nobody knows.
-    private func missedDeadline() async -> String {
-        guard let parsed = HostPort(address), await !NameResolution.resolves(parsed) else { return "no answer in time" }
-        return "the name \(parsed.host) does not resolve"
+    /// Adds what this side knows to a node that could not be reached.
+    private func seen(_ error: NodeError) -> NodeError {
+        guard case .unreachable(address, let detail) = error else { return error }
+        return unreachable(detail)
+    }
+
+    private func unreachable(_ detail: String) -> NodeError {
+        guard let name else { return .unreachable(address: address, detail: detail) }
+        name.doubt()
+        return .unreachable(address: address, detail: name.isUnknown ? "the name \(name.host) does not resolve" : detail)
     }
 }

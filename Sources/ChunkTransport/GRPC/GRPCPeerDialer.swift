@@ -7,11 +7,16 @@ import Synchronization
 ///
 /// Keep ``run()`` running while they are used. Safe to use from any task.
 public final class GRPCPeerDialer: PeerDialer, Service {
+    private struct State {
+        var connections: [String: GRPCChunkTransport] = [:]
+        var isShutDown = false
+    }
+
     private let secret: String?
     private let timeouts: TransportTimeouts
     private let time: any TimeSource
     private let logger: Logger
-    private let connections = Mutex<[String: GRPCChunkTransport]>([:])
+    private let state = Mutex(State())
     private let opened: AsyncStream<GRPCChunkTransport>
     private let opening: AsyncStream<GRPCChunkTransport>.Continuation
 
@@ -25,13 +30,16 @@ public final class GRPCPeerDialer: PeerDialer, Service {
     }
 
     /// The connection to `address` (`host:port`).
-    /// - Throws: ``NodeError/unreachable`` when `address` is not of that form.
+    /// - Throws: ``NodeError/unreachable`` when `address` is not of that form, ``NodeError/shuttingDown`` after ``shutDown()``.
     public func transport(toAddress address: String) throws -> GRPCChunkTransport {
-        try connections.withLock { connections in
-            if let known = connections[address] { return known }
+        try state.withLock { state in
+            if let known = state.connections[address] { return known }
+            // Nobody would run it, and its calls would wait in vain.
+            guard !state.isShutDown else { throw NodeError.shuttingDown }
             let transport = try GRPCChunkTransport(address: address, secret: secret, timeouts: timeouts, time: time)
-            connections[address] = transport
+            state.connections[address] = transport
             opening.yield(transport)
+            logger.debug("a new node to connect to", metadata: ["address": "\(address)"])
             return transport
         }
     }
@@ -51,7 +59,11 @@ public final class GRPCPeerDialer: PeerDialer, Service {
 
     /// Lets calls in progress finish and takes no more.
     public func shutDown() {
+        let connections = state.withLock { state in
+            state.isShutDown = true
+            return Array(state.connections.values)
+        }
         opening.finish()
-        for transport in connections.withLock({ Array($0.values) }) { transport.shutDown() }
+        for transport in connections { transport.shutDown() }
     }
 }

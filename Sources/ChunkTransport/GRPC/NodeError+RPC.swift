@@ -23,6 +23,9 @@ extension NodeError {
             self = decoded
         } else if error.code == .unauthenticated {
             self = .unauthenticated(address: address)
+        } else if error.code == .resourceExhausted {
+            // Only gRPC itself says so without a detail: a message beyond the limit.
+            self = .invalid(detail: error.message)
         } else if error.code == .deadlineExceeded {
             self = .unreachable(address: address, detail: "no answer in time")
         } else {

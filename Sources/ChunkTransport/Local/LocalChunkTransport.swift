@@ -76,8 +76,8 @@ public final class LocalChunkTransport: ChunkTransport {
         let statistics = store.statistics()
         return NodeInformation(
             id: id, cluster: cluster.withLock { $0 }, zone: zone, version: version, capacityBytes: Int64(statistics.capacityBytes),
-            availableBytes: Int64(statistics.availableBytes), usedBytes: Int64(statistics.usedBytes), liveBytes: Int64(statistics.liveBytes),
-            fragmentCount: Int64(statistics.fragmentCount), quarantinedCount: Int64(statistics.quarantinedCount))
+            availableBytes: Int64(statistics.availableBytes), usedBytes: Int64(statistics.usedBytes),
+            liveBytes: Int64(statistics.liveBytes), fragmentCount: Int64(statistics.fragmentCount), quarantinedCount: Int64(statistics.quarantinedCount))
     }
 
     public func claim(for wanted: ClusterID) throws -> NodeInformation {
@@ -97,23 +97,33 @@ public final class LocalChunkTransport: ChunkTransport {
     }
 
     public func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo {
-        var detail = ""
+        var failures: [String] = []
         for source in sources where source.id != self.id {
             do {
-                return try await pull(id, from: try await peers.transport(to: source))
-            } catch let error as NodeError {
-                switch error {
-                case .insufficientSpace, .storageFailure, .shuttingDown: throw error
-                default: detail += detail.isEmpty ? "\(source.id): \(error)" : "; \(source.id): \(error)"
-                }
+                return try await pull(id, from: source)
+            } catch let error as SourceFailed {
+                if Task.isCancelled { throw CancellationError() }
+                failures.append("\(source.id): \(error.underlying)")
+            } catch NodeError.damagedInTransit {
+                failures.append("\(source.id): the bytes were damaged on the way")
             }
         }
-        throw NodeError.noSource(id, detail: detail.isEmpty ? "no peer to ask" : detail)
+        throw NodeError.noSource(id, detail: failures.isEmpty ? "no peer to ask" : failures.joined(separator: "; "))
     }
 
+    /// A peer could not serve a fragment. What this node itself cannot do is no reason to ask the next one.
+    private struct SourceFailed: Error { let underlying: any Error }
+
     /// Streams a fragment from a peer into the store, a few pieces at a time.
-    private func pull(_ id: FragmentID, from peer: any ChunkTransport) async throws -> FragmentInfo {
-        let descriptor = try await peer.descriptor(of: id)
+    private func pull(_ id: FragmentID, from source: Peer) async throws -> FragmentInfo {
+        let peer: any ChunkTransport
+        let descriptor: [UInt8]
+        do {
+            peer = try await peers.transport(to: source)
+            descriptor = try await peer.descriptor(of: id)
+        } catch {
+            throw SourceFailed(underlying: error)
+        }
         let pieces = BoundedQueue<Piece>(capacity: Self.piecesInFlight)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -123,7 +133,7 @@ public final class LocalChunkTransport: ChunkTransport {
                 } catch is BoundedQueue<Piece>.Cancelled {
                     // The store has stopped taking pieces, and says why.
                 } catch {
-                    pieces.finish(throwing: error)
+                    pieces.finish(throwing: SourceFailed(underlying: error))
                 }
             }
             defer { group.cancelAll() }

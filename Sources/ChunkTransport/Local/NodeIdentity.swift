@@ -4,6 +4,8 @@ import Synchronization
 
 #if canImport(Glibc)
     import Glibc
+#else
+    import Darwin
 #endif
 
 /// Who a node is, for its whole life.
@@ -61,7 +63,8 @@ public struct FileNodeIdentityStore: NodeIdentityStore {
     private var path: String { "\(directory)/\(Self.fileName)" }
 
     public func load() throws -> NodeIdentity? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        // A file that is there and cannot be read must not be replaced by a new identity: the fragments would be orphaned.
+        if access(path, F_OK) != 0, errno == ENOENT { return nil }
         do {
             let content = try JSONDecoder().decode(Content.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
             guard content.formatVersion == Self.formatVersion else {

@@ -13,6 +13,10 @@ public enum FragmentTransfer {
 public enum ClusterMetadata {
     /// The cluster secret.
     public static let secret = "chunkflow-secret"
+    /// The version of the protocol that the caller speaks. Absent is taken for the first.
+    public static let version = "chunkflow-protocol"
+    /// Raised when a server of the version before could misunderstand a call. New methods and fields do not need it.
+    public static let currentVersion = "1"
     /// A `NodeErrorDetail`, in the trailers of a call that failed.
     public static let error = "chunkflow-error-bin"
 }
