@@ -81,11 +81,17 @@ let package = Package(
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library(
             "ChunkTransport",
-            ["Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging]),
+            [
+                "Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle,
+                logging,
+            ]),
         library("ObjectStore", ["Core", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
         library(
             "StorageService",
-            ["Core", "ChunkTransport", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging]),
+            [
+                "Core", "ChunkTransport", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf,
+                lifecycle, logging,
+            ]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
         library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioHTTP1]),
@@ -94,7 +100,8 @@ let package = Package(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
-                "AdminAPI", "Settings", .target(name: "CMalloc", condition: .when(platforms: [.linux])), lifecycle, unixSignals, nioCore, nioPosix, grpcCore, grpcTransport, logging,
+                "AdminAPI", "Settings", .target(name: "CMalloc", condition: .when(platforms: [.linux])), lifecycle, unixSignals, nioCore,
+                nioPosix, grpcCore, grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
 
@@ -107,8 +114,14 @@ let package = Package(
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
         tests("MetadataTests", ["Metadata", "Core", logging]),
-        tests("ClusterTests", ["StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore]),
-        tests("RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
+        tests(
+            "ClusterTests",
+            [
+                "StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore, nioPosix, grpcCore, grpcTransport,
+                grpcProtobuf, swiftProtobuf, logging,
+            ]),
+        tests(
+            "RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Core", nioCore]),

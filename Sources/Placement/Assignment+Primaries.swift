@@ -11,7 +11,8 @@ extension Assignment {
         // The fractions 1/replicas are a flow within these bounds, so a whole one exists and paths lead to it.
         for node in counts.indices {
             while counts[node] > ceilings[node] {
-                let moved = shift(&primaries, &counts, from: { $0 == node }, to: { counts, other in counts[other] < floors[other] })
+                let moved =
+                    shift(&primaries, &counts, from: { $0 == node }, to: { counts, other in counts[other] < floors[other] })
                     || shift(&primaries, &counts, from: { $0 == node }, to: { counts, other in counts[other] < ceilings[other] })
                 precondition(moved, "an even choice of primaries exists")
             }

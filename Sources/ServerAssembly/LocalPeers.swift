@@ -28,7 +28,9 @@ final class LocalPeers: PeerDialer {
 private struct AbsentNode: ChunkTransport {
     let address: String
 
-    private var absent: NodeError { .unreachable(address: address, detail: "the node is not started: are there fewer --nodes than before?") }
+    private var absent: NodeError {
+        .unreachable(address: address, detail: "the node is not started: are there fewer --nodes than before?")
+    }
 
     func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
         pieces.cancel()

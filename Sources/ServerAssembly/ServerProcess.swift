@@ -61,7 +61,8 @@ public enum ServerProcess {
     static func run(_ services: [any Service], settings: ProcessSettings, logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map {
-                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+                .init(
+                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // Services keep their own deadline for requests in flight; this one is for a service that does not.

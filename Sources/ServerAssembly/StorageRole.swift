@@ -11,7 +11,8 @@ public enum StorageRole {
     /// Runs the node until the process is told to stop.
     public static func run(_ settings: StorageSettings) async throws {
         if let distributor = settings.join {
-            throw StartError("join: \"\(distributor)\" is not accepted; this version finds nodes through the distributor's storage-nodes setting only")
+            throw StartError(
+                "join: \"\(distributor)\" is not accepted; this version finds nodes through the distributor's storage-nodes setting only")
         }
         let logger = ServerProcess.logger("storage", settings: settings.process)
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)

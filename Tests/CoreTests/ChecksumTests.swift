@@ -65,9 +65,11 @@ import Testing
         return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     }
 
-    @Test("a piece has a checksum for every block, the short last one too", arguments: [
-        (0, 0), (1, 1), (65_535, 1), (65_536, 1), (65_537, 2), (131_072, 2), (200_000, 4),
-    ])
+    @Test(
+        "a piece has a checksum for every block, the short last one too",
+        arguments: [
+            (0, 0), (1, 1), (65_535, 1), (65_536, 1), (65_537, 2), (131_072, 2), (200_000, 4),
+        ])
     func blocks(byteCount: Int, blockCount: Int) {
         let bytes = bytes(byteCount)
         let piece = Piece(checksumming: ByteBuffer(bytes: bytes))

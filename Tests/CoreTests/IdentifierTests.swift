@@ -14,12 +14,15 @@ import Testing
         #expect(UUIDv7(high: .max, low: .max).description == "ffffffff-ffff-ffff-ffff-ffffffffffff")
     }
 
-    @Test("anything but that text is no identifier", arguments: [
-        "", "-", "01923a4b", "01923a4b5c6d7e8f8123456789abcdef", "01923a4b-5c6d-7e8f-8123-456789abcde",
-        "01923a4b-5c6d-7e8f-8123-456789abcdef0", "01923a4b-5c6d-7e8f-8123-456789abcdeg", "{01923a4b-5c6d-7e8f-8123-456789abcdef}",
-        "01923a4b-5c6d-7e8f-81234-56789abcdef", "01923a4b 5c6d 7e8f 8123 456789abcdef", "-1923a4b-5c6d-7e8f-8123-456789abcdef",
-        "01923a4b-5c6d-7e8f-8123-456789abcde\u{E9}", "01923a4b-5c6d-7e8f-8123-456789abcdef\n", "../../../../../../../../../../etc/passwd",
-    ])
+    @Test(
+        "anything but that text is no identifier",
+        arguments: [
+            "", "-", "01923a4b", "01923a4b5c6d7e8f8123456789abcdef", "01923a4b-5c6d-7e8f-8123-456789abcde",
+            "01923a4b-5c6d-7e8f-8123-456789abcdef0", "01923a4b-5c6d-7e8f-8123-456789abcdeg", "{01923a4b-5c6d-7e8f-8123-456789abcdef}",
+            "01923a4b-5c6d-7e8f-81234-56789abcdef", "01923a4b 5c6d 7e8f 8123 456789abcdef", "-1923a4b-5c6d-7e8f-8123-456789abcdef",
+            "01923a4b-5c6d-7e8f-8123-456789abcde\u{E9}", "01923a4b-5c6d-7e8f-8123-456789abcdef\n",
+            "../../../../../../../../../../etc/passwd",
+        ])
     func otherText(text: String) {
         #expect(UUIDv7(text) == nil)
         #expect(FileID(text) == nil)
@@ -51,7 +54,9 @@ import Testing
         #expect(UUIDv7(bytes: Self.known.bytes[...]) == Self.known)
     }
 
-    @Test("a fresh identifier tells its time, version and variant, and later ones are greater", arguments: [0, 1, 1_700_000_000_123, (1 << 48) - 1])
+    @Test(
+        "a fresh identifier tells its time, version and variant, and later ones are greater",
+        arguments: [0, 1, 1_700_000_000_123, (1 << 48) - 1])
     func fresh(milliseconds: Int64) {
         let random = SeededRandom(seed: 2)
         let made = Timestamp(millisecondsSince1970: milliseconds)

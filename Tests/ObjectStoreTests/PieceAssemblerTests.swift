@@ -22,7 +22,9 @@ struct PieceAssemblerTests {
         return outputs
     }
 
-    @Test("gives every byte back in order, in full pieces that end where chunks end, however the input is cut", arguments: 1...40 as ClosedRange<UInt64>)
+    @Test(
+        "gives every byte back in order, in full pieces that end where chunks end, however the input is cut",
+        arguments: 1...40 as ClosedRange<UInt64>)
     func preservesBytes(seed: UInt64) {
         let random = SeededRandom(seed: seed)
         let pieceSize = Self.block * random.next(in: 1..<4)

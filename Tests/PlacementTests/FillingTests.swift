@@ -29,7 +29,9 @@ import Testing
             var index: UInt32 = 0
             while rest > 0 && chunkCount < chunks {
                 let byteCount = min(rest, Self.chunkSize)
-                for node in layout.nodes(of: map.partition(of: ChunkID(blob: blob, index: index))) { byteCounts[node, default: 0] += byteCount }
+                for node in layout.nodes(of: map.partition(of: ChunkID(blob: blob, index: index))) {
+                    byteCounts[node, default: 0] += byteCount
+                }
                 rest -= byteCount
                 index += 1
                 chunkCount += 1

@@ -6,7 +6,8 @@ import Testing
     @Test("small and large layouts come back as they were", arguments: [1, 6, 256, 257])
     func roundTrip(count: Int) throws {
         let layout = try Layout.initial(
-            members: members(0..<count, weight: { 1 + Double($0 % 3) }, zone: { $0 % 2 == 0 ? "Москва" : "" }), replicas: 3, partitionCount: 64)
+            members: members(0..<count, weight: { 1 + Double($0 % 3) }, zone: { $0 % 2 == 0 ? "Москва" : "" }), replicas: 3,
+            partitionCount: 64)
         #expect(try Layout(decoding: layout.encoded()) == layout)
     }
 

@@ -3,15 +3,17 @@ import Placement
 import Testing
 
 @Suite struct PartitionMapTests {
-    @Test("a chunk's partition never changes", arguments: [
-        (high: UInt64(0), low: UInt64(0), index: UInt32(0), of1024: 0, of65536: 0),
-        (high: 0, low: 0, index: 1, of1024: 633, of65536: 40503),
-        (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 0, of1024: 691, of65536: 25267),
-        (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 1, of1024: 300, of65536: 234),
-        (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 1_000_000, of1024: 755, of65536: 7795),
-        (high: 0x0192_3A4B_5C6D_7E90, low: 0x8123_4567_89AB_CDEF, index: 7, of1024: 212, of65536: 61190),
-        (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDF0, index: .max, of1024: 896, of65536: 13250),
-    ])
+    @Test(
+        "a chunk's partition never changes",
+        arguments: [
+            (high: UInt64(0), low: UInt64(0), index: UInt32(0), of1024: 0, of65536: 0),
+            (high: 0, low: 0, index: 1, of1024: 633, of65536: 40503),
+            (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 0, of1024: 691, of65536: 25267),
+            (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 1, of1024: 300, of65536: 234),
+            (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDEF, index: 1_000_000, of1024: 755, of65536: 7795),
+            (high: 0x0192_3A4B_5C6D_7E90, low: 0x8123_4567_89AB_CDEF, index: 7, of1024: 212, of65536: 61190),
+            (high: 0x0192_3A4B_5C6D_7E8F, low: 0x8123_4567_89AB_CDF0, index: .max, of1024: 896, of65536: 13250),
+        ])
     func golden(high: UInt64, low: UInt64, index: UInt32, of1024: Int, of65536: Int) {
         let chunk = ChunkID(blob: BlobID(uuid: UUIDv7(high: high, low: low)), index: index)
         #expect(PartitionMap(partitionCount: 1024).partition(of: chunk) == of1024)

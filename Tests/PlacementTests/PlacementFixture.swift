@@ -50,7 +50,9 @@ extension Layout {
             if nodes.count != replicas || Set(nodes).count != replicas { found.append("partition \(partition) is on \(nodes)") }
             for (zone, copies) in Dictionary(grouping: nodes, by: { zones[$0] ?? "" }) {
                 let limit = ((zoneShares[zone] ?? 0) / Double(partitionCount) - 1e-6).rounded(.up)
-                if Double(copies.count) > limit { found.append("partition \(partition) has \(copies.count) copies in \(zone), not \(limit)") }
+                if Double(copies.count) > limit {
+                    found.append("partition \(partition) has \(copies.count) copies in \(zone), not \(limit)")
+                }
             }
             let successors = successors(of: partition)
             if Set(successors + nodes) != Set(members.map(\.node)) || successors.count + nodes.count != members.count {

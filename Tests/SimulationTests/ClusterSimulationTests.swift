@@ -1,3 +1,4 @@
+import ChunkStore
 import ChunkTransport
 import Core
 import Foundation
@@ -215,7 +216,8 @@ private final class SimulationRun: Sendable {
             try await scheduler.sleep(for: .seconds(30))
             if try await store.clusterStatus().repairQueueLength == 0, try await isTidy() { return }
             guard scheduler.monotonicNow() < deadline else {
-                throw Violation("not healed: \(try await store.clusterStatus().repairQueueLength) repairs left, tidy: \(try await isTidy())")
+                throw Violation(
+                    "not healed: \(try await store.clusterStatus().repairQueueLength) repairs left, tidy: \(try await isTidy())")
             }
         }
     }

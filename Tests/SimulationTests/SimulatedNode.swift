@@ -148,12 +148,12 @@ final class SimulatedNode: ChunkTransport {
 
     func descriptor(of id: FragmentID) async throws -> [UInt8] { try await call { try await $0.descriptor(of: id) } }
     func delete(_ ids: [FragmentID]) async throws { try await call { try await $0.delete(ids) } }
-    func stat(_ id: FragmentID) async throws -> FragmentInfo? { try await call { try await $0.stat(id) } }
+    func stat(_ id: FragmentID) async throws -> FragmentInfo? { try await call { $0.stat(id) } }
     func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage {
-        try await call { try await $0.list(after: cursor, limit: limit) }
+        try await call { $0.list(after: cursor, limit: limit) }
     }
-    func information() async throws -> NodeInformation { try await call { try await $0.information() } }
-    func claim(for cluster: ClusterID) async throws -> NodeInformation { try await call { try await $0.claim(for: cluster) } }
+    func information() async throws -> NodeInformation { try await call { $0.information() } }
+    func claim(for cluster: ClusterID) async throws -> NodeInformation { try await call { try $0.claim(for: cluster) } }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo {
         try await call { try await $0.pull(id, from: sources) }
     }

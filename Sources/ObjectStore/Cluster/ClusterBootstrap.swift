@@ -178,7 +178,8 @@ public struct ClusterBootstrap: Sendable {
             throw BootstrapError.placement(detail: "\(error)")
         }
         try await metadata.saveLayout(version: layout.version, encoded: layout.encoded(), at: time.now())
-        logger.notice("new layout", metadata: ["version": "\(layout.version)", "nodes": "\(wanted.count)", "replicas": "\(layout.replicas)"])
+        logger.notice(
+            "new layout", metadata: ["version": "\(layout.version)", "nodes": "\(wanted.count)", "replicas": "\(layout.replicas)"])
         return layout
     }
 }

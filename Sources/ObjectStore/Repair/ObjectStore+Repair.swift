@@ -84,7 +84,9 @@ extension ObjectStore {
             nodes.report(error, from: repair.node)
             logger.warning(
                 "fragment not restored yet",
-                metadata: ["fragment": "\(repair.fragment)", "node": "\(repair.node)", "error": "\(error)", "attempts": "\(repair.attempts + 1)"])
+                metadata: [
+                    "fragment": "\(repair.fragment)", "node": "\(repair.node)", "error": "\(error)", "attempts": "\(repair.attempts + 1)",
+                ])
             return false
         }
     }
