@@ -73,6 +73,62 @@ struct ConcurrencyTests {
         }
     }
 
+    @Test("a fragment deleted or replaced while compaction copies it does not come back", arguments: [false, true])
+    func changedWhileCopied(replacing: Bool) async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let real = try PosixDisk(directory: directory.path)
+        let disk = ObservedDisk(real)
+        let executor = ThreadPoolExecutor(threadCount: 4)
+        let configuration = StoreFixture.configuration(segmentSize: 64 << 10)
+        let store = try await StoreFixture.open(disk, configuration: configuration, executor: executor, random: SystemRandom())
+        for number in 0..<80 { try await store.put(StoreFixture.id(number), StoreFixture.bytes(1_000, seed: number)) }
+        try await store.delete((1..<50).map { StoreFixture.id($0) })
+        try await store.checkpoint()
+        let id = StoreFixture.id(0)
+        let before = disk.synchronizations
+        let change = disk.duringNextSynchronization {
+            if replacing { try await store.put(id, [9]) } else { try await store.delete([id]) }
+        }
+        // Nothing is left to settle: the first segment that the pass syncs is the one with the copies.
+        let compaction = Task { try await store.compact() }
+        try await change.value
+        #expect(try await compaction.value.segmentCount == 1)
+        #expect(disk.synchronizations > before)
+        let expected: [UInt8]? = replacing ? [9] : nil
+        #expect(store.stat(id)?.byteCount == expected?.count)
+        await store.close()
+        try real.remove("checkpoint")
+        let second = try await StoreFixture.open(real, configuration: configuration, executor: executor, random: SystemRandom())
+        #expect(second.stat(id)?.byteCount == expected?.count)
+        #expect(second.statistics().fragmentCount == 30 + (replacing ? 1 : 0))
+        await second.close()
+    }
+
+    @Test("a put that a deletion overtakes leaves the same in memory as on the disk")
+    func overtakenPut() async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let real = try PosixDisk(directory: directory.path)
+        let disk = ObservedDisk(real)
+        let executor = ThreadPoolExecutor(threadCount: 4)
+        let store = try await StoreFixture.open(disk, executor: executor, random: SystemRandom())
+        let id = StoreFixture.id(1)
+        let bytes = StoreFixture.bytes(200_000, seed: 1)
+        try await store.put(id, bytes)
+        // Gives the deletion a segment of its own, so that it need not wait for the put's.
+        try await store.put(StoreFixture.id(2), [2])
+        let deletion = disk.duringNextSynchronization { try await store.delete([id]) }
+        try await store.put(id, bytes)
+        try await deletion.value
+        #expect(store.stat(id) == nil)
+        await store.close()
+        try real.remove("checkpoint")
+        let second = try await StoreFixture.open(real, executor: executor, random: SystemRandom())
+        #expect(second.all().map(\.id) == [StoreFixture.id(2)])
+        await second.close()
+    }
+
     @Test("puts and deletions of one name at once agree with what a restart finds")
     func oneName() async throws {
         let directory = try TemporaryDirectory()

@@ -73,26 +73,27 @@ struct StoreModel {
 
     private mutating func step() async throws {
         switch random.next(in: 0..<100) {
-        case 0..<45: try await put()
-        case 45..<62: try await delete()
-        case 62..<70: try await maintain("checkpoint") { try await $0.checkpoint() }
-        case 70..<80: try await maintain("compact") { _ = try await $0.compact() }
-        case 80..<84:
+        case 0..<38: try await put()
+        case 38..<50: try await delete()
+        case 50..<57: try await maintain("checkpoint") { try await $0.checkpoint() }
+        case 57..<67: try await maintain("compact") { _ = try await $0.compact() }
+        case 67..<70:
             note("close")
             await store?.close()
             try await reopen()
-        case 84..<87:
+        case 70..<74:
             note("killed")
             disk.killProcess()
             try await reopen()
-        case 87..<90:
+        case 74..<77:
             note("crash")
             disk.crash(random: random)
             try await reopen()
-        case 90..<96:
-            let count = random.next(in: 0..<12)
+        case 77..<94:
+            let count = random.next(in: 0..<8)
             note("power fails after \(count) more")
             disk.losePower(afterOperations: count)
+            try await put()
         default:
             let operation = SimulatedDisk.Operation.allCases[random.next(in: 0..<SimulatedDisk.Operation.allCases.count)]
             guard operation != .read, operation != .open else { return }
@@ -102,9 +103,19 @@ struct StoreModel {
             disk.heal()
         }
         if disk.isPowerLost {
-            note("power lost")
-            disk.crash(random: random)
+            interrupt()
             try await reopen()
+        }
+    }
+
+    /// What stopped the disk was the end of the process, or of the power.
+    private mutating func interrupt() {
+        if random.next(in: 0..<3) == 0 {
+            note("killed in the middle")
+            disk.killProcess()
+        } else {
+            note("power lost in the middle")
+            disk.crash(random: random)
         }
     }
 
@@ -156,11 +167,10 @@ struct StoreModel {
                 store = try await StoreFixture.open(disk, configuration: configuration, random: SeededRandom(seed: random.next()))
                 // The checkpoint that ends a full scan may fail without the opening failing.
                 if !disk.isPowerLost { break }
-                disk.crash(random: random)
+                interrupt()
             } catch let error as ChunkStoreError {
                 guard disk.isPowerLost else { throw error }
-                note("power lost while opening")
-                disk.crash(random: random)
+                interrupt()
             }
         }
         note("opened")

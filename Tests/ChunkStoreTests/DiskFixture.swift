@@ -1,5 +1,6 @@
 import ChunkStore
 import Core
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -20,14 +21,17 @@ final class ObservedDisk: Disk {
     private final class File: DiskFile {
         let file: any DiskFile
         let disk: ObservedDisk
+        let isSegment: Bool
 
-        init(_ file: any DiskFile, _ disk: ObservedDisk) {
+        init(_ file: any DiskFile, _ name: String, _ disk: ObservedDisk) {
             self.file = file
+            isSegment = name.hasSuffix(".segment")
             self.disk = disk
         }
 
         func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int { try file.read(into: buffer, at: offset) }
         func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+            if disk.refusesOverwriting, try offset < file.byteCount() { throw DiskError(operation: "write", errno: EIO) }
             guard disk.isFull else { return try file.write(bytes, at: offset) }
             // Half of it still fits.
             try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]), at: offset)
@@ -35,6 +39,7 @@ final class ObservedDisk: Disk {
         }
         func synchronizeData() throws {
             disk.count.add(1, ordering: .relaxed)
+            if isSegment, try file.byteCount() > 4096 { disk.hook.withLock { $0.take() }?() }
             try file.synchronizeData()
         }
         func startWriteback(offset: Int, count: Int) { file.startWriteback(offset: offset, count: count) }
@@ -47,6 +52,8 @@ final class ObservedDisk: Disk {
     private let disk: any Disk
     private let count = Atomic<Int>(0)
     private let full = Atomic<Bool>(false)
+    private let overwritingRefused = Atomic<Bool>(false)
+    private let hook = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(_ disk: any Disk) { self.disk = disk }
 
@@ -58,10 +65,34 @@ final class ObservedDisk: Disk {
         set { full.store(newValue, ordering: .relaxed) }
     }
 
+    /// Whether writes before the end of a file fail with EIO.
+    var refusesOverwriting: Bool {
+        get { overwritingRefused.load(ordering: .relaxed) }
+        set { overwritingRefused.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Holds the next fdatasync of a segment with records up, on its thread, until `body` has ended; `body` begins when the
+    /// fdatasync is reached.
+    func duringNextSynchronization(_ body: @escaping @Sendable () async throws -> Void) -> Task<Void, any Error> {
+        let done = DispatchSemaphore(value: 0)
+        let arrival = AsyncStream<Void>.makeStream()
+        hook.withLock { hook in
+            hook = {
+                arrival.continuation.finish()
+                done.wait()
+            }
+        }
+        return Task {
+            for await _ in arrival.stream {}
+            defer { done.signal() }
+            try await body()
+        }
+    }
+
     var path: String { disk.path }
     func list() throws -> [String] { try disk.list() }
-    func open(_ name: String) throws -> any DiskFile { File(try disk.open(name), self) }
-    func create(_ name: String) throws -> any DiskFile { File(try disk.create(name), self) }
+    func open(_ name: String) throws -> any DiskFile { File(try disk.open(name), name, self) }
+    func create(_ name: String) throws -> any DiskFile { File(try disk.create(name), name, self) }
     func remove(_ name: String) throws { try disk.remove(name) }
     func rename(_ name: String, to newName: String) throws { try disk.rename(name, to: newName) }
     func synchronizeDirectory() throws { try disk.synchronizeDirectory() }

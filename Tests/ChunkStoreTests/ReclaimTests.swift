@@ -106,6 +106,28 @@ struct ReclaimTests {
         #expect(Set(store.all().map(\.id)) == Set(living.map { StoreFixture.id($0) }))
     }
 
+    @Test("a tombstone is dropped only once the mark of what it killed is durable", arguments: 1...6)
+    func marksBeforeTombstones(seed: Int) async throws {
+        let disk = SimulatedDisk()
+        let configuration = StoreFixture.configuration(segmentSize: 64 << 10)
+        var store = try await StoreFixture.open(disk, configuration: configuration)
+        // The first segment stays mostly alive; the tombstones stand in the second one, with nothing else.
+        var count = 0
+        while store.statistics().segmentCount < 2 {
+            try await store.put(StoreFixture.id(count), StoreFixture.bytes(1_000, seed: count))
+            count += 1
+        }
+        let dead = [1, 2, 3, 4, count - 1]
+        try await store.delete(dead.map { StoreFixture.id($0) })
+        await store.close()
+        store = try await StoreFixture.open(disk, configuration: configuration)
+        #expect(try await store.compact().segmentCount == 1)
+        disk.crash(random: SeededRandom(seed: UInt64(seed)))
+        try disk.remove("checkpoint")
+        store = try await StoreFixture.open(disk, configuration: configuration)
+        #expect(store.statistics().fragmentCount == count - dead.count)
+    }
+
     @Test("tombstones do not pile up: a store whose fragments are all deleted shrinks to nothing")
     func tombstonesGo() async throws {
         let disk = SimulatedDisk()

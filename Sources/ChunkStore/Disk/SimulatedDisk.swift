@@ -179,8 +179,8 @@ extension SimulatedDisk {
     /// What fits from now on, in bytes; may be less than what is stored.
     public func setCapacity(_ bytes: Int) { state.withLock { $0.capacityBytes = bytes } }
 
-    /// Lets `count` more operations that change something succeed, and every later call fail: as if the power went.
-    /// Follow with ``crash(random:)``.
+    /// Lets `count` more operations that change something succeed, and every later call fail: as if the power went, or
+    /// the process was killed. Follow with ``crash(random:)`` or ``killProcess()``.
     public func losePower(afterOperations count: Int) { state.withLock { $0.operationsUntilPowerLoss = count } }
 
     /// Whether ``losePower(afterOperations:)`` has struck.
@@ -251,6 +251,8 @@ extension SimulatedDisk {
     public func killProcess() {
         state.withLock { state in
             state.generation += 1
+            state.isPowerLost = false
+            state.operationsUntilPowerLoss = nil
             state.failing = [:]
             state.locks = [:]
         }
