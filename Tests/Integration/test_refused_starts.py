@@ -43,7 +43,7 @@ SETTINGS = [
     (["chunkflow", "server"], ["--chunk-size", "1GiB"], {}, ["chunk-size", "1GiB", "64MiB"]),
     (["chunkflow", "server"], ["--durability", "maybe"], {}, ["durability", "maybe", "fsync, none"]),
     (["chunkflow", "server"], ["--log-level", "loud"], {}, ["log-level", "loud", "warning"]),
-    (["chunkflow", "server"], ["--shutdown-timeout", "-1"], {}, ["shutdown-timeout", "-1", "0 to 3600"]),
+    (["chunkflow", "server"], ["--shutdown-timeout=-1"], {}, ["shutdown-timeout", "-1", "0 to 3600"]),
     (["chunkflow", "server"], ["--root-access-key", "root"], {}, ["root-access-key", "root-secret-key"]),
     (["chunkflow", "server"], [], {"CHUNKFLOW_NODES": "many"}, ["nodes", "many", "CHUNKFLOW_NODES"]),
     (["distributor"], [], {"STORAGE_NODES": "storage1"}, ["storage-nodes", "storage1", "STORAGE_NODES"]),
@@ -166,11 +166,12 @@ def distributor(fleet, nodes: list[str], name: str = "refused", data: Path | Non
 
 @pytest.mark.timeout(90)
 def test_nodes_that_cannot_be_found_stop_the_start_and_are_named(fleet):
-    alive = fleet.add(StorageProcess("storage", fleet.directory))
-    alive.start()
+    # One for each: a node belongs to the first cluster that finds it.
+    alive = [fleet.add(StorageProcess(f"storage{number}", fleet.directory)) for number in range(2)]
+    fleet.start(*alive)
     silent = f"127.0.0.1:{free_port()}"
-    unresolved = distributor(fleet, [alive.address, "no-such-host.invalid:9001"], "unresolved")
-    unreachable = distributor(fleet, [alive.address, silent], "unreachable")
+    unresolved = distributor(fleet, [alive[0].address, "no-such-host.invalid:9001"], "unresolved")
+    unreachable = distributor(fleet, [alive[1].address, silent], "unreachable")
     # Nodes may start later than their distributor, so both wait for a while.
     start = time.monotonic()
     unresolved.launch()
@@ -207,15 +208,13 @@ def test_no_storage_nodes_at_all_stop_the_start(fleet):
 
 
 @pytest.mark.parametrize(
-    "node_secret, distributor_secret", [("the right secret", "a wrong secret"), ("the right secret", None), (None, "a wrong secret")]
+    "node_secret, distributor_secret", [("the right secret", "a wrong secret"), ("the right secret", None)]
 )
 def test_a_node_with_another_cluster_secret_stops_the_start(fleet, node_secret, distributor_secret):
-    def environment(secret):
-        return {"CHUNKFLOW_CLUSTER_SECRET": secret} if secret else {}
-
-    storage = fleet.add(StorageProcess("storage", fleet.directory, environment=environment(node_secret)))
+    storage = fleet.add(StorageProcess("storage", fleet.directory, environment={"CHUNKFLOW_CLUSTER_SECRET": node_secret}))
     storage.start()
-    process = distributor(fleet, [storage.address], **environment(distributor_secret))
+    environment = {"CHUNKFLOW_CLUSTER_SECRET": distributor_secret} if distributor_secret else {}
+    process = distributor(fleet, [storage.address], **environment)
     _, line = end_of(process)
     assert storage.address in line and "secret" in line, line
     for secret in (node_secret, distributor_secret):

@@ -116,6 +116,8 @@ def finishes_upload(server, process, start, signal_number) -> None:
     content = make_bytes(8 * CHUNK, "finish")
     upload = PacedUpload(process.http_address, content)
     upload.send(3 * CHUNK)
+    # A request that nobody has begun to read may be refused.
+    wait_until(lambda: server.rest.fragment_count() > 0, 10, "the upload has begun")
     process.terminate(signal_number)
     wait_until(lambda: refuses_connections(process.http_address), 10, "nobody new is let in")
     assert process.is_running

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .process import STOP_SECONDS, ServerProcess, processes_end_within
+from .process import STOP_SECONDS, GatewayProcess, ServerProcess, processes_end_within
 from .waiting import DeadlineExceeded
 
 # Everything that runs at the moment, for the report of a test that fails.
@@ -58,7 +58,7 @@ class Fleet:
     def stop(self) -> list[str]:
         """Stops what still runs, in an orderly way. Returns what was wrong."""
         running = [process for process in self.processes if process.is_running]
-        gateways = [process for process in running if hasattr(process, "url")]
+        gateways = [process for process in running if isinstance(process, GatewayProcess)]
         problems = []
         for group in (gateways, [process for process in running if process not in gateways]):
             for process in group:
