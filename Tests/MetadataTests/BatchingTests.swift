@@ -36,6 +36,12 @@ private final class Gate: BlockingExecutor {
     }
 }
 
+private final class Flag: Sendable {
+    private let state = Mutex(false)
+    var isRaised: Bool { state.withLock { $0 } }
+    func raise() { state.withLock { $0 = true } }
+}
+
 @Suite struct BatchingTests {
     @Test("concurrent commits share transactions")
     func batches() async throws {
@@ -98,6 +104,19 @@ private final class Gate: BlockingExecutor {
         #expect(try await store.repairCount() == 15)
     }
 
+    @Test("what a failed request had counted before it failed does not count")
+    func failedCounts() async throws {
+        let store = try await openStore()
+        try await store.execute(
+            sql: "CREATE TRIGGER refuse BEFORE INSERT ON repairs WHEN NEW.chunk = 7 BEGIN SELECT RAISE(ABORT, 'no'); END")
+        await #expect(throws: MetadataError.self) {
+            try await store.enqueueRepairs([Fixture.repair(1), Fixture.repair(1, chunk: 7)])
+        }
+        #expect(try await store.repairCount() == 0)
+        try await store.enqueueRepairs([Fixture.repair(1)])
+        #expect(try await store.repairCount() == 1)
+    }
+
     @Test("when the commit itself fails, all of the batch fail and nothing of it is there")
     func failingCommit() async throws {
         let store = try await openStore()
@@ -144,6 +163,36 @@ private final class Gate: BlockingExecutor {
         #expect(try await store.totals().objectCount == Int64(there.count))
         try await store.setMaximumPageCount(100_000)
         try await store.commit(fixture.object("again", version: 300, blobs: [300]), repairs: [])
+        await store.close()
+    }
+
+    @Test("whoever reads a key while it is overwritten sees one version whole")
+    func readsDuringOverwrites() async throws {
+        let directory = try TemporaryDirectory()
+        var options = SQLiteMetadataStore.Options()
+        options.durability = .none
+        let store = try await openStore(directory.database, executor: ThreadPoolExecutor(threadCount: 4), options: options)
+        let fixture = try await store.fixture()
+        try await store.commit(fixture.object("key", version: 0, blobs: [0, 1]), repairs: [])
+        let isOver = Flag()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    while !isOver.isRaised {
+                        let object = try await store.object(in: fixture.bucket.id, key: "key")
+                        let version = object.map { Int($0.version.uuid.high) } ?? -1
+                        #expect(object == fixture.object("key", version: version, blobs: [2 * version, 2 * version + 1]))
+                        let page = try await store.objects(in: fixture.bucket.id, after: nil, limit: 2)
+                        #expect(page.count == 1)
+                    }
+                }
+            }
+            for version in 1...1500 {
+                try await store.commit(fixture.object("key", version: version, blobs: [2 * version, 2 * version + 1]), repairs: [])
+            }
+            isOver.raise()
+            try await group.waitForAll()
+        }
         await store.close()
     }
 
