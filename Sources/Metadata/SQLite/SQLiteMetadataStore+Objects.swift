@@ -79,11 +79,13 @@ extension SQLiteMetadataStore {
         return try await readConsistently { database in
             let rows =
                 if let key {
-                    try Row.fetchAll(database.cachedStatement(sql: SQL.objects), arguments: [bucket.value, Data(key.utf8), limit])
+                    try Row.fetchCursor(database.cachedStatement(sql: SQL.objects), arguments: [bucket.value, Data(key.utf8), limit])
                 } else {
-                    try Row.fetchAll(database.cachedStatement(sql: SQL.firstObjects), arguments: [bucket.value, limit])
+                    try Row.fetchCursor(database.cachedStatement(sql: SQL.firstObjects), arguments: [bucket.value, limit])
                 }
-            return try rows.map { try $0.object(in: bucket, database: database) }
+            var objects: [ObjectRecord] = []
+            while let row = try rows.next() { objects.append(try row.object(in: bucket, database: database)) }
+            return objects
         }
     }
 
