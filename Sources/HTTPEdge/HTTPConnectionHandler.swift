@@ -294,6 +294,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         if context.channel.isWritable {
             continuation.resume()
+        } else if case .closed = phase {
+            // The write itself found the client gone: `channelInactive` has been and will not come again.
+            continuation.resume(throwing: EdgeError.connectionClosed)
         } else {
             writer = continuation
             deadline?.wait(for: .responseRead)

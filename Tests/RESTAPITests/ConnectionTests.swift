@@ -146,6 +146,22 @@ struct ConnectionTests {
         }
     }
 
+    @Test("clients that vanish while bytes are being written to them hold nothing up, whichever write finds it out")
+    func vanishingReaders() async throws {
+        try await TestServer.run { test in
+            let file = test.store.add(ByteBuffer(repeating: 1, count: 64 * 1024 * 1024))
+            let readers = 40
+            for _ in 0..<readers {
+                let client = try await test.connect()
+                client.send(Self.get("/download/\(file.key)"))
+                // It reads on while the server writes, and then is gone with bytes unread.
+                try await client.wait { bytes, _ in bytes.readableBytes > 1024 * 1024 ? () : nil }
+                client.close()
+            }
+            try await test.eventually("every read ends") { test.store.observations.readsEnded == readers }
+        }
+    }
+
     @Test("a failure before the first byte is an answer, one after it breaks the connection")
     func failureInDownload() async throws {
         try await TestServer.run { test in
