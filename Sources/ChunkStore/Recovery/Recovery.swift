@@ -38,6 +38,8 @@ struct Recovery {
     private var corrupt: [FragmentID: (sequence: UInt64, location: FragmentLocation)] = [:]
     private var dead: [Place] = []
     private var highestSequence: UInt64 = 0
+    /// Lowered when a record could not be erased.
+    private var tombstoneFloor = UInt64.max
     private var replayedByteCount = 0
     private var replayed: Set<UInt32> = []
 
@@ -62,13 +64,14 @@ struct Recovery {
         for segment in segments.values.sorted(by: { $0.number < $1.number }) { try replay(segment) }
         settleCorrupt()
         try makeReplayedDurable()
-        try eraseDead()
+        eraseDead()
         countLiveBytes()
         let numbers = names.compactMap(SegmentName.parse)
         return Outcome(
             index: index, segments: Array(segments.values),
             nextSegmentNumber: max((numbers.max() ?? 0) + 1, checkpoint?.nextSegmentNumber ?? 1),
-            nextSequence: max(highestSequence + 1, checkpoint?.nextSequence ?? 1), tombstoneFloor: checkpoint?.tombstoneFloor ?? .max,
+            nextSequence: max(highestSequence + 1, checkpoint?.nextSequence ?? 1),
+            tombstoneFloor: min(tombstoneFloor, checkpoint?.tombstoneFloor ?? .max),
             replayedByteCount: replayedByteCount, checkpointByteCount: checkpointByteCount,
             wasFullScan: checkpoint == nil && !segments.isEmpty)
     }
@@ -257,14 +260,14 @@ struct Recovery {
         try disk.synchronizeDirectory()
     }
 
-    private func eraseDead() throws {
+    private mutating func eraseDead() {
         for place in dead {
             do {
                 try segments[place.segment]?.erase(at: place.offset)
             } catch {
-                // It is outranked all the same; but then no tombstone may go before it.
+                // It is outranked all the same, as long as no tombstone goes before it.
+                tombstoneFloor = 0
                 logger.warning("could not erase a dead record", metadata: ["error": "\(error)"])
-                throw error
             }
         }
     }
