@@ -59,11 +59,14 @@ struct Gateway: Sendable {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
         let router = Router(routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes, problem: storeProblem)
-        let http = try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
+        let http = try await ServerProcess.listening("http", at: settings.http) {
+            try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
+        }
         let cluster = StorageServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
         let announcement = Announcement {
             ServerProcess.announce(listener: "http", http.address)
-            ServerProcess.announce(listener: "cluster", try await cluster.boundAddress())
+            let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }
+            ServerProcess.announce(listener: "cluster", clusterAddress)
             ServerProcess.announce("ready")
         }
         // Shut down in reverse: first nobody new is let in, the store's loops go last.

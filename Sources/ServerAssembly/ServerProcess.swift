@@ -23,6 +23,8 @@ public enum ServerProcess {
         #if canImport(Glibc)
             mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024)
             mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024)
+            // Each arena keeps what was freed in it: a few serve as many threads as there are here.
+            mallopt(M_ARENA_MAX, 4)
         #endif
         signal(SIGPIPE, SIG_IGN)
     }
@@ -50,6 +52,15 @@ public enum ServerProcess {
     static func announce(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
     static func announce(listener name: String, _ address: HostPort) { announce("listening \(name)=\(address)") }
+
+    /// Runs what makes a listener; when it cannot listen, the error names the setting and the address.
+    static func listening<Value>(_ setting: String, at address: HostPort, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch {
+            throw StartError("\(setting): \"\(address)\" cannot be listened on: \(error)")
+        }
+    }
 
     static func logger(_ label: String, settings: ProcessSettings) -> Logger {
         var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0) })

@@ -22,7 +22,8 @@ public enum StorageRole {
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
         let announcement = Announcement {
-            ServerProcess.announce(listener: "grpc", try await server.boundAddress())
+            let address = try await ServerProcess.listening("listen", at: settings.listen) { try await server.boundAddress() }
+            ServerProcess.announce(listener: "grpc", address)
             ServerProcess.announce("ready")
         }
         do {

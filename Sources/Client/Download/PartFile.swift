@@ -16,6 +16,7 @@ package final class PartFile: DownloadSink {
     /// The file that it becomes.
     package let target: String
     private let part: FileDescriptor
+    private var isCommitted = false
     private var originPath: String { target + ".part.json" }
 
     package init(target: String) throws {
@@ -55,9 +56,16 @@ package final class PartFile: DownloadSink {
     package func commit() throws {
         try part.synchronize()
         guard rename(part.path, target) == 0 else { throw FileDescriptor.failure(target) }
+        isCommitted = true
         unlink(originPath)
         let directory = URL(fileURLWithPath: target).deletingLastPathComponent().path
         try FileDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY).synchronize()
+    }
+
+    /// A download that never began leaves nothing.
+    deinit {
+        guard !isCommitted, (try? part.status().st_size) == 0, !FileManager.default.fileExists(atPath: originPath) else { return }
+        unlink(part.path)
     }
 
     package func discard() {

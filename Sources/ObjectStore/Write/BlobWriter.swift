@@ -139,9 +139,14 @@ struct BlobWriter {
     }
 
     private func quorumNotReached(_ chunk: ChunkWrite, additional: Int = 0) -> StoreError {
-        let failures = chunk.failures.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        let failures = chunk.failures.sorted { $0.key < $1.key }
+        let detail = failures.map { "\($0.key): \($0.value)" }.joined(separator: "; ")
+        let isFull = failures.contains { _, error in
+            if case NodeError.insufficientSpace = error { true } else { false }
+        }
+        // Full disks do not pass by themselves, as other failures do: the client should know.
+        if isFull { return .insufficientStorage(detail: detail) }
         return .quorumNotReached(
-            chunk: chunk.chunk, acknowledged: chunk.acknowledged.count + additional, required: quorum,
-            detail: failures.joined(separator: "; "))
+            chunk: chunk.chunk, acknowledged: chunk.acknowledged.count + additional, required: quorum, detail: detail)
     }
 }

@@ -13,7 +13,7 @@ final class ChunkWrite: Sendable {
 
     private struct State {
         var acknowledged: [NodeID] = []
-        var failed: [NodeID: String] = [:]
+        var failed: [NodeID: any Error] = [:]
         var waiter: CheckedContinuation<Void, Never>?
         var waitingFor: Int?
     }
@@ -28,7 +28,7 @@ final class ChunkWrite: Sendable {
     }
 
     var acknowledged: [NodeID] { state.withLock { $0.acknowledged } }
-    var failures: [NodeID: String] { state.withLock { $0.failed } }
+    var failures: [NodeID: any Error] { state.withLock { $0.failed } }
     /// Whether every node has answered, one way or the other.
     var isSettled: Bool { state.withLock { $0.acknowledged.count + $0.failed.count == replicas.count } }
 
@@ -71,7 +71,7 @@ final class ChunkWrite: Sendable {
             guard !state.acknowledged.contains(node), state.failed[node] == nil else { return nil }
             switch outcome {
             case .success: state.acknowledged.append(node)
-            case .failure(let error): state.failed[node] = "\(error)"
+            case .failure(let error): state.failed[node] = error
             }
             guard isDecided(state) else { return nil }
             defer { state.waiter = nil }
