@@ -1,5 +1,6 @@
 internal import Foundation
 package import NIOCore
+internal import Synchronization
 
 /// A download that becomes a file: `NAME.part` beside it, with `NAME.part.json` that says of which file it is a part,
 /// so that a later run can go on where this one broke off. One process at a time.
@@ -16,7 +17,7 @@ package final class PartFile: DownloadSink {
     /// The file that it becomes.
     package let target: String
     private let part: FileDescriptor
-    private var isCommitted = false
+    private let isCommitted = Atomic<Bool>(false)
     private var originPath: String { target + ".part.json" }
 
     package init(target: String) throws {
@@ -56,7 +57,7 @@ package final class PartFile: DownloadSink {
     package func commit() throws {
         try part.synchronize()
         guard rename(part.path, target) == 0 else { throw FileDescriptor.failure(target) }
-        isCommitted = true
+        isCommitted.store(true, ordering: .relaxed)
         unlink(originPath)
         let directory = URL(fileURLWithPath: target).deletingLastPathComponent().path
         try FileDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY).synchronize()
@@ -64,7 +65,7 @@ package final class PartFile: DownloadSink {
 
     /// A download that never began leaves nothing.
     deinit {
-        guard !isCommitted, (try? part.status().st_size) == 0, !FileManager.default.fileExists(atPath: originPath) else { return }
+        guard !isCommitted.load(ordering: .relaxed), (try? part.status().st_size) == 0, !FileManager.default.fileExists(atPath: originPath) else { return }
         unlink(part.path)
     }
 
