@@ -65,7 +65,8 @@ package final class PartFile: DownloadSink {
 
     /// A download that never began leaves nothing.
     deinit {
-        guard !isCommitted.load(ordering: .relaxed), (try? part.status().st_size) == 0, !FileManager.default.fileExists(atPath: originPath) else { return }
+        guard !isCommitted.load(ordering: .relaxed), (try? part.status().st_size) == 0, !FileManager.default.fileExists(atPath: originPath)
+        else { return }
         unlink(part.path)
     }
 
