@@ -83,6 +83,11 @@ public final class ObjectStore: FileStore, Sendable {
             byteCount: totals.byteCount, repairQueueLength: repairCount)
     }
 
+    /// The nodes that should hold a chunk: for tests.
+    package func expectedNodes(of chunk: ChunkID, layoutVersion: Int) -> [NodeID] {
+        map.places(of: chunk, layoutVersion: layoutVersion).nodes
+    }
+
     /// Runs a call to the metadata database; its errors become the store's.
     func committing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         do {

@@ -149,4 +149,15 @@ import Testing
         _ = await producer.result
         #expect(received.count <= 300, "seed \(seed)")
     }
+
+    @Test("what has queued up can be taken at once, in order, and makes room for a waiting producer")
+    func takeQueued() async throws {
+        let queue = BoundedQueue<Int>(capacity: 3)
+        #expect(queue.takeQueued().isEmpty)
+        for number in 0..<3 { try await queue.send(number) }
+        let producer = Task { try await queue.send(3) }
+        #expect(queue.takeQueued() == [0, 1, 2])
+        try await producer.value
+        #expect(queue.takeQueued() == [3])
+    }
 }

@@ -22,14 +22,22 @@ struct ClusterSimulationTests {
 
     @Test("loses nothing that it acknowledged, serves nothing wrong, and heals, whatever the order of events")
     func survivesChaos() {
+        var acknowledged = 0
+        var refused = 0
         for seed in Self.seeds {
             do {
-                _ = try Self.history(seed: seed)
+                let history = try Self.history(seed: seed)
+                acknowledged += history.acknowledged
+                refused += history.refused
             } catch {
                 Issue.record("seed \(seed): \(error) (replay with CHUNKFLOW_SEED=\(seed))")
                 return
             }
         }
+        // A simulation in which nothing succeeds, or nothing fails, would prove nothing.
+        guard Self.seeds.count >= 10 else { return }
+        #expect(acknowledged > Self.seeds.count, "\(acknowledged) uploads acknowledged")
+        #expect(refused > Self.seeds.count, "\(refused) uploads refused")
     }
 
     @Test("has the same history for the same seed")
@@ -38,15 +46,23 @@ struct ClusterSimulationTests {
         #expect(try Self.history(seed: 4711) != Self.history(seed: 4712))
     }
 
-    private static func history(seed: UInt64) throws -> UInt64 {
+    private struct History: Equatable {
+        let fingerprint: UInt64
+        /// Uploads.
+        let acknowledged: Int
+        let refused: Int
+    }
+
+    private static func history(seed: UInt64) throws -> History {
         let scheduler = DeterministicScheduler(seed: seed)
-        try scheduler.run(limit: .seconds(24 * 3600)) {
+        let run = try scheduler.run(limit: .seconds(24 * 3600)) {
             let run = try await SimulationRun(scheduler: scheduler)
             try await run.chaos()
             try await run.heal()
             try await run.checkEverything()
+            return run
         }
-        return scheduler.fingerprint
+        return History(fingerprint: scheduler.fingerprint, acknowledged: run.uploads.acknowledged, refused: run.uploads.refused)
     }
 }
 
@@ -62,13 +78,18 @@ private final class SimulationRun: Sendable {
         var acknowledged: [FileID: SimulatedFile] = [:]
         /// Deleted, or being deleted: may be there or not, until the deletion is acknowledged.
         var deleting: Set<FileID> = []
+        var uploads = (acknowledged: 0, refused: 0)
         var violation: Violation?
     }
 
     private let scheduler: DeterministicScheduler
     private let cluster: SimulatedCluster
     private let known = Mutex(Known())
+    /// Rot strikes this node only: with a quorum of two, another always has an intact copy.
+    private let rotten: SimulatedNode
     private var random: SeededRandom { scheduler.random }
+
+    var uploads: (acknowledged: Int, refused: Int) { known.withLock { $0.uploads } }
 
     init(scheduler: DeterministicScheduler) async throws {
         self.scheduler = scheduler
@@ -78,6 +99,7 @@ private final class SimulationRun: Sendable {
         configuration.orphanGrace = .seconds(600)
         configuration.sweepInterval = .seconds(900)
         cluster = try await SimulatedCluster(nodeCount: 5, configuration: configuration, scheduler: scheduler)
+        rotten = cluster.nodes[scheduler.random.next(in: 0..<cluster.nodes.count)]
     }
 
     func chaos() async throws {
@@ -113,9 +135,15 @@ private final class SimulationRun: Sendable {
             try? await scheduler.sleep(for: .milliseconds(random.next(in: 0..<60)))
             task.cancel()
         }
-        guard let record = try? await task.value, let id = FileID(record.key) else { return }
+        guard let record = try? await task.value, let id = FileID(record.key) else {
+            known.withLock { $0.uploads.refused += 1 }
+            return
+        }
         if breaksAt != nil { report("an upload that broke off was acknowledged") }
-        known.withLock { $0.acknowledged[id] = file }
+        known.withLock {
+            $0.acknowledged[id] = file
+            $0.uploads.acknowledged += 1
+        }
     }
 
     private func readOne() async {
@@ -170,8 +198,6 @@ private final class SimulationRun: Sendable {
     // MARK: Misfortunes
 
     private func misfortunes(count: Int) async throws {
-        // Rot strikes one node only: with a quorum of two, another always has an intact copy.
-        let rotten = cluster.nodes[random.next(in: 0..<cluster.nodes.count)]
         for _ in 0..<count {
             try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<500)))
             let node = cluster.nodes[random.next(in: 0..<cluster.nodes.count)]
@@ -235,15 +261,31 @@ private final class SimulationRun: Sendable {
 
     func checkEverything() async throws {
         guard let store = cluster.store else { throw Violation("no distributor") }
-        // The first reading finds what rotted; once that is repaired, every copy must be there.
         for (id, file) in known.withLock({ $0.acknowledged }).sorted(by: { $0.key < $1.key }) {
             try await read(id, file, from: store, mustExist: true)
         }
+        // What is visible without having been acknowledged must be whole all the same.
         for record in try await store.files(after: nil, limit: 1000) {
             guard let id = FileID(record.key) else { throw Violation("a key that is no fileID: \(record.key)") }
             let file = SimulatedFile(seed: UInt64(record.fileName ?? "") ?? 0, byteCount: Int(record.byteCount))
             try await read(id, file, from: store, mustExist: true)
         }
+        try await checkCopies(store)
         await cluster.stopDistributor()
+    }
+
+    /// Every fragment must be on every node that the layout names, but for what rotted and was not read since.
+    private func checkCopies(_ store: ObjectStore) async throws {
+        let inventory = try await cluster.inventory()
+        for blob in try await store.files(after: nil, limit: 1000).flatMap(\.blobs) {
+            for index in 0..<UInt32(blob.chunkCount) {
+                let chunk = ChunkID(blob: blob.id, index: index)
+                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) where node != rotten.id {
+                    guard inventory[node]?.contains(FragmentID(chunk: chunk)) == true else {
+                        throw Violation("chunk \(chunk) is missing on node \(node), and nothing is going to repair it")
+                    }
+                }
+            }
+        }
     }
 }

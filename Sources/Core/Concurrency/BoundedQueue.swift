@@ -148,6 +148,19 @@ public final class BoundedQueue<Element: Sendable>: Sendable, AsyncSequence {
         }
     }
 
+    /// Everything that can be had without waiting, in order; possibly nothing.
+    public func takeQueued() -> [Element] {
+        let (elements, producer) = state.withLock { state -> ([Element], CheckedContinuation<Void, any Error>?) in
+            var elements: [Element] = []
+            while state.count > 0 { elements.append(state.pop()) }
+            guard !elements.isEmpty else { return ([], nil) }
+            defer { state.producer = nil }
+            return (elements, state.producer)
+        }
+        producer?.resume()
+        return elements
+    }
+
     public struct AsyncIterator: AsyncIteratorProtocol {
         let queue: BoundedQueue
         public mutating func next() async throws -> Element? { try await queue.next() }

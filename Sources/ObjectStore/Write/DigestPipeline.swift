@@ -21,13 +21,15 @@ final class DigestPipeline: Sendable {
     func run() async {
         var digest = ContentDigest()
         do {
-            while let bytes = try await queue.next() {
-                if bytes.readableBytes <= Self.inlineLimit {
-                    digest.update(bytes)
+            while let first = try await queue.next() {
+                // What has queued up meanwhile goes along: one hop for all of it.
+                let buffers = [first] + queue.takeQueued()
+                if buffers.count == 1, first.readableBytes <= Self.inlineLimit {
+                    digest.update(first)
                 } else {
                     digest = try await executor.run { [digest] in
                         var digest = digest
-                        digest.update(bytes)
+                        for bytes in buffers { digest.update(bytes) }
                         return digest
                     }
                 }
