@@ -55,7 +55,8 @@ struct Gateway: Sendable {
     }
 
     /// Serves until the process is told to stop.
-    func serve(_ store: ObjectStore) async throws {
+    /// - Parameter services: what else runs as long as this does.
+    func serve(_ store: ObjectStore, beside services: [any Service] = []) async throws {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
         let router = Router(routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes, problem: storeProblem)
@@ -70,7 +71,8 @@ struct Gateway: Sendable {
             ServerProcess.announce("ready")
         }
         // Shut down in reverse: first nobody new is let in, the store's loops go last.
-        try await ServerProcess.run([StoreLoops(store: store), cluster, http, announcement], settings: process, logger: logger)
+        try await ServerProcess.run(
+            services + [StoreLoops(store: store), cluster, http, announcement], settings: process, logger: logger)
     }
 
     func close() async { await metadata.close() }

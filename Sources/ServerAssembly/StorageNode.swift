@@ -11,6 +11,7 @@ struct StorageNode: Sendable {
     private static let diskThreads = 4
 
     let transport: LocalChunkTransport
+    let maintenance: NodeMaintenance
     private let store: ChunkStore
 
     static func open(
@@ -25,7 +26,7 @@ struct StorageNode: Sendable {
         let transport = try LocalChunkTransport(
             store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
             time: SystemTime(), random: SystemRandom(), logger: logger)
-        return StorageNode(transport: transport, store: store)
+        return StorageNode(transport: transport, maintenance: NodeMaintenance(store: store, logger: logger), store: store)
     }
 
     /// Waits for what is in flight and leaves the directory in order.

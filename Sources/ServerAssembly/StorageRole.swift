@@ -27,7 +27,7 @@ public enum StorageRole {
             ServerProcess.announce("ready")
         }
         do {
-            try await ServerProcess.run([peers, server, announcement], settings: settings.process, logger: logger)
+            try await ServerProcess.run([peers, node.maintenance, server, announcement], settings: settings.process, logger: logger)
         } catch {
             await node.close()
             throw error
