@@ -70,7 +70,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CLinux"),
 
@@ -100,7 +99,7 @@ let package = Package(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
-                "AdminAPI", "Settings", .target(name: "CMalloc", condition: .when(platforms: [.linux])), lifecycle, unixSignals, nioCore,
+                "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore,
                 nioPosix, grpcCore, grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),

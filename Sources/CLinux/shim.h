@@ -1,9 +1,10 @@
-// System calls that the C library declares only under _GNU_SOURCE, which Swift's module of it does not define.
+// What Swift's module of the C library leaves out: system calls declared only under _GNU_SOURCE, and malloc's settings.
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 
 #ifdef __linux__
 #include <linux/falloc.h>
+#include <malloc.h>
 #include <sys/types.h>
 
 #define CLINUX_SYNC_FILE_RANGE_WRITE 2u

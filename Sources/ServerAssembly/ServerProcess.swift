@@ -8,7 +8,7 @@ internal import Settings
 internal import UnixSignals
 
 #if canImport(Glibc)
-    internal import CMalloc
+    internal import CLinux
     internal import Glibc
 #endif
 
