@@ -1,7 +1,6 @@
 internal import ChunkTransport
 internal import ClusterProtocol
 internal import GRPCCore
-internal import Synchronization
 
 /// Runs a call; what it throws leaves as gRPC's error with all that the other side needs.
 func answering<Value>(_ body: () async throws -> Value) async throws -> Value {
@@ -16,26 +15,14 @@ func answering<Value>(_ body: () async throws -> Value) async throws -> Value {
     }
 }
 
-/// Whether the server has begun to shut down.
-final class ShutdownFlag: Sendable {
-    private let raised = Atomic<Bool>(false)
-    var isRaised: Bool { raised.load(ordering: .acquiring) }
-    func raise() { raised.store(true, ordering: .releasing) }
-}
-
-/// Runs `body` and cancels it when the caller hangs up.
-///
-/// gRPC cancels no task of its own accord, and gives the same signal when the server begins to shut down: then calls in
-/// progress are to finish.
-func whileWanted<Value: Sendable>(
-    unless shutdown: ShutdownFlag, _ body: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
+/// Runs `body` and cancels it when the caller hangs up: gRPC cancels no task of its own accord.
+func whileWanted<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
     let task = Task { try await body() }
     return try await withTaskCancellationHandler {
         try await withRPCCancellationHandler {
             try await task.value
         } onCancelRPC: {
-            if !shutdown.isRaised { task.cancel() }
+            task.cancel()
         }
     } onCancel: {
         task.cancel()

@@ -12,14 +12,13 @@ struct FragmentTransferService: RegistrableRPCService {
     private static let piecesInFlight = 2
 
     let node: any ChunkTransport
-    let shutdown: ShutdownFlag
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
             forMethod: FragmentTransfer.put, deserializer: TransferFrameDeserializer(),
             serializer: ProtobufSerializer<Chunkflow_Storage_V1_PutResponse>()
         ) { request, _ in
-            let info = try await answering { try await whileWanted(unless: shutdown) { try await put(request.messages) } }
+            let info = try await answering { try await whileWanted { try await put(request.messages) } }
             let response = Chunkflow_Storage_V1_PutResponse.with { $0.fragment = Wire.fragment(info) }
             return StreamingServerResponse(single: ServerResponse(message: response))
         }
@@ -29,7 +28,7 @@ struct FragmentTransferService: RegistrableRPCService {
         ) { request, _ in
             let request = try await ServerRequest(stream: request).message
             return StreamingServerResponse { writer in
-                try await answering { try await whileWanted(unless: shutdown) { try await get(request, writer) } }
+                try await answering { try await whileWanted { try await get(request, writer) } }
                 return [:]
             }
         }

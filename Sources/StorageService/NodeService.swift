@@ -8,7 +8,6 @@ internal import SwiftProtobuf
 /// The calls with short messages, as methods of a node.
 struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
     let node: any ChunkTransport
-    let shutdown: ShutdownFlag
 
     func getDescriptor(
         request: Chunkflow_Storage_V1_GetDescriptorRequest, context: ServerContext
@@ -61,7 +60,7 @@ struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
 
     func pull(request: Chunkflow_Storage_V1_PullRequest, context: ServerContext) async throws -> Chunkflow_Storage_V1_PullResponse {
         try await answering {
-            let info = try await whileWanted(unless: shutdown) {
+            let info = try await whileWanted {
                 try await node.pull(try Wire.fragmentID(request.name), from: try request.sources.map(Wire.peer))
             }
             return .with { $0.fragment = Wire.fragment(info) }

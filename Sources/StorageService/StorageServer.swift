@@ -13,7 +13,7 @@ public final class StorageServer: Service {
     private let transport: Transport
     private let server: GRPCServer<Transport>
     private let health: HealthService
-    private let shutdown: ShutdownFlag
+    private let gate = CallGate()
     private let stopping = Signal()
     private let shutdownTimeout: Duration
     private let time: any TimeSource
@@ -28,26 +28,24 @@ public final class StorageServer: Service {
         node: any ChunkTransport, listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource = SystemTime(),
         logger: Logger
     ) {
-        let shutdown = ShutdownFlag()
         self.init(
-            services: [NodeService(node: node, shutdown: shutdown), FragmentTransferService(node: node, shutdown: shutdown)],
-            names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service], shutdown: shutdown, listen: listen,
-            secret: secret, shutdownTimeout: shutdownTimeout, time: time, logger: logger)
+            services: [NodeService(node: node), FragmentTransferService(node: node)],
+            names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service], listen: listen, secret: secret,
+            shutdownTimeout: shutdownTimeout, time: time, logger: logger)
     }
 
     /// A server that answers health checks only.
     public static func health(listen: HostPort, secret: String?, logger: Logger) -> StorageServer {
         StorageServer(
-            services: [], names: [], shutdown: ShutdownFlag(), listen: listen, secret: secret, shutdownTimeout: .seconds(1),
-            time: SystemTime(), logger: logger)
+            services: [], names: [], listen: listen, secret: secret, shutdownTimeout: .seconds(1), time: SystemTime(),
+            logger: logger)
     }
 
     private init(
-        services: [any RegistrableRPCService], names: [ServiceDescriptor], shutdown: ShutdownFlag, listen: HostPort, secret: String?,
-        shutdownTimeout: Duration, time: any TimeSource, logger: Logger
+        services: [any RegistrableRPCService], names: [ServiceDescriptor], listen: HostPort, secret: String?, shutdownTimeout: Duration,
+        time: any TimeSource, logger: Logger
     ) {
         health = HealthService(services: Set(names.map(\.fullyQualifiedService)))
-        self.shutdown = shutdown
         self.shutdownTimeout = shutdownTimeout
         self.time = time
         self.logger = logger
@@ -67,7 +65,8 @@ public final class StorageServer: Service {
             host.contains(":") ? .ipv6(host: host, port: listen.port) : .ipv4(host: host, port: listen.port)
         transport = Transport(address: address, transportSecurity: .plaintext, config: config)
         let open: Set<ServiceDescriptor> = [Grpc_Health_V1_Health.descriptor]
-        let guards: [any ServerInterceptor] = (secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []) + [ProtocolVersionInterceptor()]
+        let secrets: [any ServerInterceptor] = secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []
+        let guards = secrets + [ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate)]
         let interceptors = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: interceptors)
     }
@@ -81,34 +80,41 @@ public final class StorageServer: Service {
         return HostPort(host: "unknown", port: 0)
     }
 
-    /// Serves until it is shut down. Calls in progress then have ``shutdownTimeout`` to finish; new ones are refused.
+    /// How long connections without calls may take to close.
+    private static let closingTime = Duration.seconds(1)
+
+    /// Serves until it is shut down. Calls in progress then have the shutdown's time to finish; new ones are refused with
+    /// ``NodeError/shuttingDown``.
     public func run() async throws {
         try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Bool.self) { group in
-                group.addTask {
-                    try await self.server.serve()
-                    return true
-                }
-                group.addTask {
-                    try await self.stopping.wait()
-                    try await self.time.sleep(for: self.shutdownTimeout)
-                    return false
-                }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.server.serve() }
+                group.addTask { try await self.drain() }
                 defer { group.cancelAll() }
-                let finished = try await group.next()
-                if finished == false { self.logger.warning("calls were cut off by the shutdown") }
+                try await group.next()
             }
         } onGracefulShutdown: {
             self.beginShutdown()
         }
     }
 
+    /// Waits for the shutdown and sees it through. Returns only when the server did not end by itself.
+    private func drain() async throws {
+        try await stopping.wait()
+        do {
+            try await withDeadline(shutdownTimeout, time: time) { try await self.gate.waitUntilEmpty() }
+        } catch is DeadlineExceeded {
+            logger.warning("calls are cut off by the shutdown", metadata: ["after": "\(shutdownTimeout)"])
+            return
+        }
+        server.beginGracefulShutdown()
+        try await time.sleep(for: Self.closingTime)
+    }
+
     /// Takes no more calls and lets those in progress finish; ``run()`` returns when they have, or when their time is up.
     public func beginShutdown() {
-        // First: what gRPC now signals to the calls in progress must not end them.
-        shutdown.raise()
         health.setServing(false)
-        server.beginGracefulShutdown()
+        gate.shut()
         stopping.raise()
     }
 }

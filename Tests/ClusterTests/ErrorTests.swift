@@ -68,6 +68,31 @@ struct ErrorTests {
         }
     }
 
+    @Test("hundreds of refused and abandoned transfers do not cost the connection")
+    func manyResets() async throws {
+        let node = MemoryNode()
+        node.store(Self.id, ClusterFixture.bytes(2 * 1024 * 1024))
+        struct Enough: Error {}
+        let patient = TransportTimeouts(call: .seconds(60))
+        try await ClusterFixture.withNode(node, timeouts: patient) { transport in
+            // A call in progress throughout tells whether the connection was given up.
+            let door = Door()
+            node.behave { $0.beforeCall = { try await door.pass() } }
+            let witness = Task { try await transport.information() }
+            try await eventually("the witness's call is in progress") { door.waiting == 1 }
+            for _ in 0..<500 {
+                await #expect(throws: Enough.self) { try await transport.get(Self.id, range: nil) { _ in throw Enough() } }
+            }
+            node.behave { $0.failure = .insufficientSpace(detail: "full") }
+            for _ in 0..<500 {
+                let error = await nodeError { try await transport.put(ClusterFixture.id(2), [UInt8](repeating: 1, count: 1 << 20)) }
+                #expect(error == .insufficientSpace(detail: "full"))
+            }
+            door.open()
+            #expect(try await witness.value.id == node.id)
+        }
+    }
+
     @Test("pieces that end with an error store nothing, and the error is the caller's own")
     func failingProducer() async throws {
         struct ClientHungUp: Error {}

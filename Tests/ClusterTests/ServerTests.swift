@@ -12,6 +12,36 @@ import Testing
 struct ServerTests {
     private static let id = ClusterFixture.id()
 
+    enum InProgress: CaseIterable { case put, get }
+
+    @Test("a server that shuts down lets what is in progress finish and then ends", arguments: InProgress.allCases)
+    func gracefulShutdown(call: InProgress) async throws {
+        let node = MemoryNode()
+        let bytes = ClusterFixture.bytes(24 << 20)
+        node.store(Self.id, bytes)
+        let running = try await RunningServer.start(node)
+        try await ClusterFixture.withTransport(to: running.address) { transport in
+            let door = Door()
+            node.behave { behaviour in
+                behaviour.beforeTaking = { if $0 == 3 { try await door.pass() } }
+                behaviour.beforeDelivering = { if $0 == 1 { try await door.pass() } }
+            }
+            let task = Task {
+                switch call {
+                case .put: try await transport.put(ClusterFixture.id(2), bytes).byteCount
+                case .get: try await transport.bytes(Self.id).count
+                }
+            }
+            try await eventually("it is under way") { door.waiting == 1 }
+            running.server.beginShutdown()
+            for _ in 0..<20 { #expect(await nodeError { try await transport.information() } == .shuttingDown) }
+            door.open()
+            #expect(try await task.value == bytes.count)
+            try await running.ended()
+            #expect(node.fragments.count == (call == .put ? 2 : 1))
+        }
+    }
+
     @Test("a server whose calls do not end is stopped when their time is up")
     func hopelessShutdown() async throws {
         let node = MemoryNode()

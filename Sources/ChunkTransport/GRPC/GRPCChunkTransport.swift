@@ -6,20 +6,37 @@ internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import NIOCore
 internal import SwiftProtobuf
+import Synchronization
 
 /// A storage node across the network. One HTTP/2 connection, made when it is first needed and again whenever it was lost.
 ///
+/// A peer breaks a connection on which 200 streams were reset within 30 s (a guard against HTTP/2 rapid reset, not to be
+/// set), with all calls on it. Calls that are given up reset theirs, so before that many a new connection takes its place.
+///
 /// Keep ``run()`` running while calls are made. Safe to use from any task.
 public final class GRPCChunkTransport: ChunkTransport {
-    private typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
+    /// Calls given up on one connection before the next is used.
+    private static let maximumResets = 100
+
+    /// How long a refused put may take to end its stream in order, which spares a reset. One that is held up by the node's
+    /// full window cannot.
+    private static let endingTime = Duration.milliseconds(50)
+
+    private struct State {
+        var connection: NodeConnection
+        var resets = 0
+        var isShutDown = false
+    }
 
     /// `host:port` of the node.
     public let address: String
-    private let client: Client
+    private let parsed: HostPort
     private let metadata: Metadata
-    private let name: NodeName?
     private let timeouts: TransportTimeouts
     private let time: any TimeSource
+    private let state: Mutex<State>
+    private let opened: AsyncStream<NodeConnection>
+    private let opening: AsyncStream<NodeConnection>.Continuation
 
     /// - Parameters:
     ///   - address: `host:port`; the name is resolved when a connection is made.
@@ -30,51 +47,57 @@ public final class GRPCChunkTransport: ChunkTransport {
             throw NodeError.unreachable(address: address, detail: "not an address of the form host:port")
         }
         self.address = address
+        self.parsed = parsed
         self.timeouts = timeouts
         self.time = time
         var metadata = Metadata()
         metadata.addString(ClusterMetadata.currentVersion, forKey: ClusterMetadata.version)
         if let secret { metadata.addString(secret, forKey: ClusterMetadata.secret) }
         self.metadata = metadata
-        let config = HTTP2ClientTransport.Posix.Config.defaults { config in
-            config.http2.maxFrameSize = ClusterTransportSettings.frameSize
-            config.http2.targetWindowSize = ClusterTransportSettings.windowSize
-            // A node that is back is used again within about a second.
-            config.backoff = .init(initial: .milliseconds(100), max: .seconds(1), multiplier: 1.6, jitter: 0.2)
-            config.connection.maxIdleTime = nil
-            config.connection.keepalive = .init(time: .seconds(10), timeout: .seconds(5), allowWithoutCalls: true)
-        }
-        let target: any ResolvableTarget
-        (target, name) = Self.target(parsed, time: time)
-        var resolvers = NameResolverRegistry.defaults
-        resolvers.registerFactory(NodeNameResolvers())
+        (opened, opening) = AsyncStream.makeStream()
         do {
-            client = GRPCClient(
-                transport: try HTTP2ClientTransport.Posix(
-                    target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers))
+            let connection = try NodeConnection(to: parsed, time: time)
+            state = Mutex(State(connection: connection))
+            opening.yield(connection)
         } catch {
             throw NodeError.unreachable(address: address, detail: "\(error)")
         }
     }
 
-    private static func target(_ address: HostPort, time: any TimeSource) -> (any ResolvableTarget, NodeName?) {
-        switch try? NIOCore.SocketAddress(ipAddress: address.host, port: address.port) {
-        case .v4: return (.ipv4(address: address.host, port: address.port), nil)
-        case .v6: return (.ipv6(address: address.host, port: address.port), nil)
-        default:
-            let name = NodeName(address, time: time)
-            return (name, name)
+    private var connection: NodeConnection { state.withLock { $0.connection } }
+
+    /// Counts a call that was given up on `connection`.
+    private func countReset(on connection: NodeConnection) {
+        let retired = state.withLock { state -> NodeConnection? in
+            guard state.connection === connection, !state.isShutDown else { return nil }
+            state.resets += 1
+            guard state.resets >= Self.maximumResets, let next = try? NodeConnection(to: parsed, time: time) else { return nil }
+            state.connection = next
+            state.resets = 0
+            opening.yield(next)
+            return connection
         }
+        // What is in progress on it goes on.
+        retired?.client.beginGracefulShutdown()
     }
 
     /// Keeps the connection until ``shutDown()``.
     public func run() async {
-        // What goes wrong with a connection is told to the calls that needed it.
-        try? await client.runConnections()
+        await withDiscardingTaskGroup { group in
+            // What goes wrong with a connection is told to the calls that needed it.
+            for await connection in opened { group.addTask { try? await connection.client.runConnections() } }
+        }
     }
 
     /// Lets calls in progress finish and takes no more.
-    public func shutDown() { client.beginGracefulShutdown() }
+    public func shutDown() {
+        let connection = state.withLock { state in
+            state.isShutDown = true
+            return state.connection
+        }
+        opening.finish()
+        connection.client.beginGracefulShutdown()
+    }
 
     // MARK: Fragments
 
@@ -84,28 +107,30 @@ public final class GRPCChunkTransport: ChunkTransport {
             $0.name = Wire.name(id)
             $0.descriptor = Data(descriptor)
         }.serializedBytes()
-        return try await streaming { watch in
+        return try await streaming { client, watch in
             let progress = PutProgress()
             let request = StreamingClientRequest(of: TransferFrame.self, metadata: self.metadata) { writer in
+                defer { progress.end() }
                 try await writer.write(.header(header))
                 watch.end()
-                while let piece = try await progress.next(of: pieces) {
+                while let piece = await progress.next(of: pieces) {
                     try await watch.waiting { try await writer.write(.piece(piece)) }
                     progress.sent(piece.bytes.readableBytes)
                 }
-                // From here on only the node is waited for.
+                // From here on only the node is waited for. Without its end frame the put is broken off.
                 watch.begin()
-                try await writer.write(.end(byteCount: progress.byteCount))
+                if progress.isComplete { try await writer.write(.end(byteCount: progress.byteCount)) }
             }
             // For a connection.
             watch.begin()
             do {
-                let stored = try await self.client.clientStreaming(
+                let stored = try await client.clientStreaming(
                     request: request, descriptor: FragmentTransfer.put, serializer: TransferFrameSerializer(),
                     deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_PutResponse>(), options: self.options(timeout: nil)
                 ) { response in
                     // Whatever the answer: nothing more needs to be sent.
-                    defer { pieces.cancel() }
+                    pieces.cancel()
+                    try await progress.waitForEnd(atMost: Self.endingTime, time: self.time)
                     return try Wire.info(try response.message.fragment)
                 }
                 guard stored == FragmentInfo(id: id, byteCount: progress.byteCount) else { throw NodeError.damagedInTransit(id) }
@@ -125,9 +150,9 @@ public final class GRPCChunkTransport: ChunkTransport {
             $0.name = Wire.name(id)
             if let range { $0.range = Wire.range(range) }
         }
-        return try await streaming { watch in
+        return try await streaming { client, watch in
             watch.begin()
-            return try await self.client.serverStreaming(
+            return try await client.serverStreaming(
                 request: ClientRequest(message: request, metadata: self.metadata), descriptor: FragmentTransfer.get,
                 serializer: ProtobufSerializer<Chunkflow_Storage_V1_GetRequest>(), deserializer: TransferFrameDeserializer(),
                 options: self.options(timeout: nil)
@@ -241,42 +266,49 @@ public final class GRPCChunkTransport: ChunkTransport {
             ) async throws -> Response
     ) async throws -> Response {
         let limit = timeout ?? timeouts.call
-        let node = Chunkflow_Storage_V1_StorageNode.Client(wrapping: client)
-        return try await translating {
+        return try await translating(isStream: false) { connection in
+            let node = Chunkflow_Storage_V1_StorageNode.Client(wrapping: connection.client)
             // gRPC's own timeout begins with the stream; ours covers the wait for a connection too.
-            try await withDeadline(limit, time: self.time) { try await call(node, self.metadata, self.options(timeout: limit)) }
+            return try await withDeadline(limit, time: self.time) { try await call(node, self.metadata, self.options(timeout: limit)) }
         }
     }
 
-    private func streaming<Value: Sendable>(_ body: @escaping @Sendable (StallWatch) async throws -> Value) async throws -> Value {
-        try await translating { try await StallWatch.run(limit: self.timeouts.stall, time: self.time, body) }
+    private func streaming<Value: Sendable>(
+        _ body: @escaping @Sendable (NodeConnection.Client, StallWatch) async throws -> Value
+    ) async throws -> Value {
+        try await translating(isStream: true) { connection in
+            try await StallWatch.run(limit: self.timeouts.stall, time: self.time) { try await body(connection.client, $0) }
+        }
     }
 
     /// Every way in which a call can end badly, as ``NodeError``; what the caller's side threw, and cancellation, as they are.
-    private func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+    private func translating<Value>(isStream: Bool, _ body: (NodeConnection) async throws -> Value) async throws -> Value {
+        let connection = connection
         do {
-            return try await body()
+            return try await body(connection)
         } catch {
+            // A short call that was answered has ended its stream in order; all others may have reset theirs.
+            if isStream || !(error is RPCError) { countReset(on: connection) }
             if Task.isCancelled { throw CancellationError() }
             switch error {
             case let error as CallerFailed: throw error.underlying
             case let error as NodeError: throw error
-            case let error as RPCError: throw seen(NodeError(error, address: address))
-            case is StallWatch.Stalled: throw unreachable("no progress for \(timeouts.stall)")
-            case is DeadlineExceeded: throw unreachable("no answer in time")
-            default: throw unreachable("\(error)")
+            case let error as RPCError: throw seen(NodeError(error, address: address), on: connection)
+            case is StallWatch.Stalled: throw unreachable("no progress for \(timeouts.stall)", on: connection)
+            case is DeadlineExceeded: throw unreachable("no answer in time", on: connection)
+            default: throw unreachable("\(error)", on: connection)
             }
         }
     }
 
     /// Adds what this side knows to a node that could not be reached.
-    private func seen(_ error: NodeError) -> NodeError {
+    private func seen(_ error: NodeError, on connection: NodeConnection) -> NodeError {
         guard case .unreachable(address, let detail) = error else { return error }
-        return unreachable(detail)
+        return unreachable(detail, on: connection)
     }
 
-    private func unreachable(_ detail: String) -> NodeError {
-        guard let name else { return .unreachable(address: address, detail: detail) }
+    private func unreachable(_ detail: String, on connection: NodeConnection) -> NodeError {
+        guard let name = connection.name else { return .unreachable(address: address, detail: detail) }
         name.doubt()
         return .unreachable(address: address, detail: name.isUnknown ? "the name \(name.host) does not resolve" : detail)
     }
