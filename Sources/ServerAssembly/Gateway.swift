@@ -70,9 +70,10 @@ struct Gateway: Sendable {
             ServerProcess.announce(listener: "cluster", clusterAddress)
             ServerProcess.announce("ready")
         }
+        let clusterListener = Listener(setting: "cluster", address: settings.cluster, server: cluster)
         // Shut down in reverse: first nobody new is let in, the store's loops go last.
         try await ServerProcess.run(
-            services + [StoreLoops(store: store), cluster, http, announcement], settings: process, logger: logger)
+            services + [StoreLoops(store: store), clusterListener, http, announcement], settings: process, logger: logger)
     }
 
     func close() async { await metadata.close() }

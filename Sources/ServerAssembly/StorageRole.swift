@@ -27,7 +27,9 @@ public enum StorageRole {
             ServerProcess.announce("ready")
         }
         do {
-            try await ServerProcess.run([peers, node.maintenance, server, announcement], settings: settings.process, logger: logger)
+            try await ServerProcess.run(
+                [peers, node.maintenance, Listener(setting: "listen", address: settings.listen, server: server), announcement],
+                settings: settings.process, logger: logger)
         } catch {
             await node.close()
             throw error
@@ -40,6 +42,15 @@ public enum StorageRole {
 struct StartError: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+}
+
+/// A gRPC server whose failure to listen names the setting.
+struct Listener: Service {
+    let setting: String
+    let address: HostPort
+    let server: StorageServer
+
+    func run() async throws { try await ServerProcess.listening(setting, at: address) { try await server.run() } }
 }
 
 /// Says where the servers listen as soon as they do, and then waits for the end.

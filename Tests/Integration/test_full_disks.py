@@ -38,7 +38,7 @@ def test_a_node_with_a_full_disk_starts_again_and_serves(fleet):
     contents = [make_bytes(2 * MIB + number, number) for number in range(30)]
     files = {cluster.rest.upload(content)["fileID"]: content for content in contents}
     node = cluster.nodes[2]
-    held = cluster.description(node)["fragmentCount"]
+    held = wait_until(lambda: cluster.description(node)["fragmentCount"], 10, "the node's description is up to date")
     # Somebody else takes the rest of the disk, the reserve included.
     filler = small.path / "filler"
     with open(filler, "wb") as file:
@@ -51,7 +51,7 @@ def test_a_node_with_a_full_disk_starts_again_and_serves(fleet):
     node.kill()
     node.start()
     cluster.wait_for_state("up", node)
-    assert cluster.description(node)["fragmentCount"] >= held > 0
+    wait_until(lambda: cluster.description(node)["fragmentCount"] >= held, 10, "the node has what it had")
     for file_id, content in files.items():
         assert cluster.rest.download(file_id) == content
     filler.unlink()

@@ -296,4 +296,4 @@ def test_a_node_that_is_added_takes_new_chunks_and_old_files_stay_readable(fleet
     assert cluster.rest.download(file["fileID"]) == content
     new = make_bytes(40_000_000, "new")
     assert cluster.rest.download(cluster.rest.upload(new)["fileID"]) == new
-    assert cluster.description(added)["fragmentCount"] > 0
+    wait_until(lambda: cluster.description(added)["fragmentCount"] > 0, 10, "the added node has chunks")

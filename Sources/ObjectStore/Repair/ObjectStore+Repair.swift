@@ -55,11 +55,20 @@ extension ObjectStore {
         }
         try Task.checkCancellation()
         try await metadata.finishRepairs(outcomes.filter(\.1).map(\.0))
-        let failedByAttempts = Dictionary(grouping: outcomes.filter { !$0.1 }.map(\.0), by: \.attempts)
-        for (attempts, failed) in failedByAttempts.sorted(by: { $0.key < $1.key }) {
-            try await metadata.postponeRepairs(failed, until: time.now().advanced(by: backoff(attempts: attempts)))
-        }
+        try await postpone(outcomes.filter { !$0.1 }.map(\.0))
         return due.count
+    }
+
+    /// Sets the next time of repairs that failed, and drops those of blobs that are gone: a read that a deletion overtook
+    /// reports what nobody can restore.
+    private func postpone(_ failed: [RepairRecord]) async throws {
+        guard !failed.isEmpty else { return }
+        let known = try await metadata.knownBlobs(among: Set(failed.map(\.fragment.chunk.blob)).sorted())
+        try await metadata.finishRepairs(failed.filter { !known.contains($0.fragment.chunk.blob) })
+        let byAttempts = Dictionary(grouping: failed.filter { known.contains($0.fragment.chunk.blob) }, by: \.attempts)
+        for (attempts, repairs) in byAttempts.sorted(by: { $0.key < $1.key }) {
+            try await metadata.postponeRepairs(repairs, until: time.now().advanced(by: backoff(attempts: attempts)))
+        }
     }
 
     private func backoff(attempts: Int) -> Duration {
