@@ -83,5 +83,5 @@ struct Gateway: Sendable {
 private struct StoreLoops: Service {
     let store: ObjectStore
 
-    func run() async throws { try await cancelWhenGracefulShutdown { await store.run() } }
+    func run() async throws { await cancelWhenGracefulShutdown { await store.run() } }
 }

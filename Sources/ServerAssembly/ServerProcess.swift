@@ -57,6 +57,8 @@ public enum ServerProcess {
     static func listening<Value>(_ setting: String, at address: HostPort, _ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
+        } catch is CancellationError {
+            throw CancellationError()
         } catch {
             throw StartError("\(setting): \"\(address)\" cannot be listened on: \(error)")
         }

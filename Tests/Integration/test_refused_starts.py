@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Cluster, EmbeddedServer, StorageProcess, make_bytes
+from harness import Cluster, EmbeddedServer, StorageProcess, make_bytes, wait_until
 from harness.ports import free_port
 from harness.process import DistributorProcess, EmbeddedProcess, ServerProcess, executable
 
