@@ -14,7 +14,7 @@ public struct StoreConfiguration: Sendable {
     /// Pieces that wait for each node: what a fast client may be ahead of the slowest node.
     public var piecesInFlight = 4
     /// Chunks whose last bytes are sent and whose quorum is still awaited, while the next one is filled.
-    public var chunksAwaitingQuorum = 2
+    public var chunksAwaitingQuorum = 1
     /// How long a node may hold up an upload, as long as a quorum keeps up without it.
     public var laggardPatience: Duration = .seconds(2)
     /// How long, after the quorum of the last chunk, an upload waits for the remaining copies.
