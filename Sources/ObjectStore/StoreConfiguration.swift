@@ -5,7 +5,7 @@ public struct StoreConfiguration: Sendable {
     /// Bytes of a chunk; the last of a blob may be shorter. A whole number of blocks.
     public var chunkSize = 8 * 1024 * 1024
     /// Bytes that travel together; divides `chunkSize` or is larger.
-    public var pieceSize = 256 * 1024
+    public var pieceSize = 128 * 1024
     /// Copies of every chunk, where there are that many nodes.
     public var replicas = 3
     /// Copies that must be durable before a chunk counts as written.

@@ -26,7 +26,7 @@ public enum ClusterTransportSettings {
     /// Bytes of one HTTP/2 frame.
     public static let frameSize = 1024 * 1024
     /// Bytes of a stream that may be on their way unread.
-    public static let windowSize = 1024 * 1024
+    public static let windowSize = 2 * 1024 * 1024
     /// Calls in progress on one connection.
     public static let maximumConcurrentStreams = 1_024
 }
