@@ -5,7 +5,7 @@ public struct StoreConfiguration: Sendable {
     /// Bytes of a chunk; the last of a blob may be shorter. A whole number of blocks.
     public var chunkSize = 8 * 1024 * 1024
     /// Bytes that travel together; divides `chunkSize` or is larger.
-    public var pieceSize = 128 * 1024
+    public var pieceSize = 256 * 1024
     /// Copies of every chunk, where there are that many nodes.
     public var replicas = 3
     /// Copies that must be durable before a chunk counts as written.
@@ -14,7 +14,7 @@ public struct StoreConfiguration: Sendable {
     /// Pieces that wait for each node: what a fast client may be ahead of the slowest node.
     public var piecesInFlight = 4
     /// Chunks whose last bytes are sent and whose quorum is still awaited, while the next one is filled.
-    public var chunksAwaitingQuorum = 1
+    public var chunksAwaitingQuorum = 2
     /// How long a node may hold up an upload, as long as a quorum keeps up without it.
     public var laggardPatience: Duration = .seconds(2)
     /// How long, after the quorum of the last chunk, an upload waits for the remaining copies.
