@@ -21,6 +21,7 @@ extension ChunkStore {
         /// Fragments of up to this many bytes are gathered in memory and share their fdatasync with others.
         public var smallFragmentLimit: Int
         /// Larger fragments that are written at once, each to a segment of its own meanwhile; further ones wait in order.
+        /// Not below what callers write at once: one that has a lane on this node may wait for a lane on another.
         public var maximumLanes: Int
         /// Bytes of segments written after which a checkpoint is taken: the most that a start has to read again.
         public var checkpointInterval: Int
@@ -29,7 +30,7 @@ extension ChunkStore {
 
         public init(
             segmentSize: Int = 1 << 30, durability: Durability = .fsync, reserveBytes: Int = 256 << 20, smallFragmentLimit: Int = 256 << 10,
-            maximumLanes: Int = 64, checkpointInterval: Int = 1 << 30, compactionLiveRatio: Double = 0.5
+            maximumLanes: Int = 1_024, checkpointInterval: Int = 1 << 30, compactionLiveRatio: Double = 0.5
         ) {
             self.segmentSize = segmentSize
             self.durability = durability

@@ -30,7 +30,7 @@ public struct HTTPLimits: Sendable {
     public var shutdownTime: Duration = .seconds(30)
 
     /// Bytes of a request body buffered for a handler that is slower than the client. One read more can be added to it.
-    public var bodyBufferBytes = 512 * 1024
+    public var bodyBufferBytes = 256 * 1024
     /// The largest read from a socket, in bytes. Small requests are read in small buffers.
     public var readBytes = 256 * 1024
     /// Bytes of a response that may wait for the client before its producer has to; one piece more can be added to it.

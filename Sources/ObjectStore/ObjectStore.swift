@@ -24,6 +24,8 @@ public final class ObjectStore: FileStore, Sendable {
     let startedAt: Timestamp
 
     let activeBlobs = ActiveBlobs()
+    /// Of the pieces of all uploads.
+    let uploadMemory: MemoryBudget
     /// Raised when something may be in the repair queue.
     let repairRequested = Signal()
     /// Raised when something may be on the garbage list.
@@ -52,6 +54,7 @@ public final class ObjectStore: FileStore, Sendable {
         self.digestExecutor = digestExecutor
         self.logger = logger
         startedAt = time.now()
+        uploadMemory = MemoryBudget(byteCount: configuration.uploadMemory)
         do {
             fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
         } catch {

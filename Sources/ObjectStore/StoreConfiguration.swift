@@ -11,12 +11,16 @@ public struct StoreConfiguration: Sendable {
     /// Copies that must be durable before a chunk counts as written.
     public var writeQuorum = 2
 
+    /// Bytes of all uploads that are held at once, and of each. What a node has taken, or gRPC for it, no longer counts.
+    public var uploadMemory = 32 * 1024 * 1024
+    public var memoryPerUpload = 4 * 1024 * 1024
     /// Pieces that wait for each node: what a fast client may be ahead of the slowest node.
     public var piecesInFlight = 4
     /// Chunks whose last bytes are sent and whose quorum is still awaited, while the next one is filled.
     public var chunksAwaitingQuorum = 2
-    /// How long a node may hold up an upload, as long as a quorum keeps up without it.
+    /// How long a node may hold up an upload, as long as a quorum keeps up without it; and how long if it has done so before.
     public var laggardPatience: Duration = .seconds(2)
+    public var laggardPatienceAgain: Duration = .milliseconds(100)
     /// How long, after the quorum of the last chunk, an upload waits for the remaining copies.
     public var stragglerPatience: Duration = .milliseconds(500)
 

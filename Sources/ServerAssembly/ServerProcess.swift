@@ -23,8 +23,8 @@ public enum ServerProcess {
         #if canImport(Glibc)
             mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024)
             mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024)
-            // Each arena keeps what was freed in it: a few serve as many threads as there are here.
-            mallopt(M_ARENA_MAX, 4)
+            // Each arena keeps what was freed in it: one for each thread that runs would be many times the memory in use.
+            mallopt(M_ARENA_MAX, Int32(clamping: min(8, max(2, System.coreCount))))
         #endif
         signal(SIGPIPE, SIG_IGN)
     }

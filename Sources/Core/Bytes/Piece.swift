@@ -13,10 +13,13 @@ public struct Piece: Sendable, Equatable {
     public let bytes: ByteBuffer
     /// CRC-32C of every block of `bytes`, in order.
     public let checksums: [UInt32]
+    /// Held as long as the bytes are.
+    private let lease: MemoryBudget.Lease?
 
     /// Checksums `bytes`, which must begin at a block of the fragment.
-    public init(checksumming bytes: ByteBuffer) {
+    public init(checksumming bytes: ByteBuffer, lease: MemoryBudget.Lease? = nil) {
         self.bytes = bytes
+        self.lease = lease
         checksums = Self.checksums(of: bytes)
     }
 
@@ -24,7 +27,10 @@ public struct Piece: Sendable, Equatable {
     public init(bytes: ByteBuffer, checksums: [UInt32]) {
         self.bytes = bytes
         self.checksums = checksums
+        lease = nil
     }
+
+    public static func == (one: Piece, other: Piece) -> Bool { one.bytes == other.bytes && one.checksums == other.checksums }
 
     /// Whether every block matches its checksum.
     public func verify() -> Bool { Self.checksums(of: bytes) == checksums }

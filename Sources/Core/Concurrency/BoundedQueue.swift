@@ -101,6 +101,19 @@ public final class BoundedQueue<Element: Sendable>: Sendable, AsyncSequence {
         if let error { consumer.resume(throwing: error) } else { consumer.resume(returning: nil) }
     }
 
+    /// Ends the queue for the consumer at once: what is queued is dropped. Nothing if it has ended already.
+    public func abandon(throwing error: any Error) {
+        let consumer = state.withLock { state -> CheckedContinuation<Element?, any Error>? in
+            guard !state.cancelled else { return nil }
+            if state.finished == nil || state.count > 0 { state.finished = .failure(error) }
+            state.elements = []
+            state.head = 0
+            defer { state.consumer = nil }
+            return state.consumer
+        }
+        consumer?.resume(throwing: error)
+    }
+
     /// The consumer takes no more: what is queued is dropped, and `send` and `next` throw ``Cancelled``, waiting ones too.
     public func cancel() {
         let (producer, consumer) = state.withLock { state in

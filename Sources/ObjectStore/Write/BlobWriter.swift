@@ -18,6 +18,9 @@ struct BlobWriter {
     private let quorum: Int
     private var assembler: PieceAssembler
     private let digest: DigestPipeline
+    private let memory: MemoryBudget
+    /// Nodes that were left behind, of which not much is expected for the rest of the upload.
+    private var laggards: Set<NodeID> = []
 
     private var nextChunkIndex: UInt32 = 0
     private var filling: ChunkWrite?
@@ -35,6 +38,7 @@ struct BlobWriter {
         quorum = min(store.configuration.writeQuorum, layout.replicas)
         assembler = PieceAssembler(chunkSize: store.configuration.chunkSize, pieceSize: store.configuration.pieceSize)
         digest = DigestPipeline(executor: store.digestExecutor)
+        memory = MemoryBudget(byteCount: store.configuration.memoryPerUpload, within: store.uploadMemory)
     }
 
     /// Chunks of which something may have reached a node.
@@ -59,12 +63,84 @@ struct BlobWriter {
         let chunk: ChunkWrite
         if let filling { chunk = filling } else { chunk = try await startChunk(group: &group) }
         filling = chunk
-        try await digest.add(output.bytes)
-        let taking = try await chunk.send(
-            Piece(checksumming: output.bytes), quorum: quorum, patience: configuration.laggardPatience, time: store.time)
+        let piece = Piece(checksumming: output.bytes, lease: try await lease(output.bytes.readableBytes))
+        try await digest.add(piece)
+        let late = chunk.offer(piece)
+        if !late.isEmpty { await wait(for: late, to: piece, in: chunk) }
         try Task.checkCancellation()
-        guard taking > 0 else { throw quorumNotReached(chunk) }
+        guard chunk.takingCount > 0 else { throw quorumNotReached(chunk) }
         if output.endsChunk { endChunk() }
+    }
+
+    private enum Turn: Sendable {
+        case took
+        case failed
+        case gaveUp(ChunkWrite.Replica)
+        case patienceEnded
+    }
+
+    /// Waits until the nodes that have no room take a piece. Once a quorum has it, patience with the others begins to run;
+    /// those that are still late when it ends are left behind.
+    private mutating func wait(for late: [ChunkWrite.Replica], to piece: Piece, in chunk: ChunkWrite) async {
+        let isKnown = late.allSatisfy { laggards.contains($0.node) }
+        let patience = isKnown ? configuration.laggardPatienceAgain : configuration.laggardPatience
+        let (quorum, time) = (quorum, store.time)
+        var takers = chunk.takingCount - late.count
+        let leftBehind = await withTaskGroup(of: Turn.self) { group in
+            for replica in late {
+                group.addTask {
+                    do {
+                        try await replica.queue.send(piece)
+                        return .took
+                    } catch is CancellationError {
+                        return .gaveUp(replica)
+                    } catch {
+                        return .failed
+                    }
+                }
+            }
+            var leftBehind: [ChunkWrite.Replica] = []
+            var waiting = late.count
+            var isTiming = false
+            while waiting > 0 {
+                if takers >= quorum, !isTiming {
+                    isTiming = true
+                    group.addTask {
+                        try? await time.sleep(for: patience)
+                        return .patienceEnded
+                    }
+                }
+                switch await group.next() {
+                case .took:
+                    takers += 1
+                    waiting -= 1
+                case .gaveUp(let replica):
+                    leftBehind.append(replica)
+                    waiting -= 1
+                case .failed, nil: waiting -= 1
+                case .patienceEnded: group.cancelAll()
+                }
+            }
+            group.cancelAll()
+            return leftBehind
+        }
+        for replica in leftBehind {
+            laggards.insert(replica.node)
+            chunk.leaveBehind(replica)
+        }
+    }
+
+    /// Memory for a piece. What is held for nodes that only keep others waiting is given up when patience ends.
+    private mutating func lease(_ byteCount: Int) async throws -> MemoryBudget.Lease {
+        if let lease = memory.leaseIfAvailable(byteCount) { return lease }
+        do {
+            return try await withDeadline(configuration.laggardPatience, time: store.time) { [memory] in try await memory.lease(byteCount) }
+        } catch is DeadlineExceeded {
+            for chunk in stragglers + awaitingQuorum where chunk.acknowledged.count >= quorum {
+                laggards.formUnion(chunk.leaveBehindUnsettled())
+            }
+            return try await memory.lease(byteCount)
+        }
     }
 
     private mutating func startChunk(group: inout DiscardingTaskGroup) async throws -> ChunkWrite {

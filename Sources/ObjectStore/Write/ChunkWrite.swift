@@ -32,32 +32,31 @@ final class ChunkWrite: Sendable {
     /// Whether every node has answered, one way or the other.
     var isSettled: Bool { state.withLock { $0.acknowledged.count + $0.failed.count == replicas.count } }
 
-    /// Hands a piece to every node that has not failed.
-    ///
-    /// A node whose queue stays full for `patience` is left behind, as long as `quorum` others keep up.
-    /// - Returns: the number of nodes that still take part.
-    func send(_ piece: Piece, quorum: Int, patience: Duration, time: any TimeSource) async throws -> Int {
-        var taking = 0
-        var late: [Replica] = []
-        for replica in replicas where !hasFailed(replica.node) {
-            do {
-                if try replica.queue.offer(piece) { taking += 1 } else { late.append(replica) }
-            } catch is BoundedQueue<Piece>.Cancelled {}
+    /// Nodes that have not failed.
+    var takingCount: Int { state.withLock { replicas.count - $0.failed.count } }
+
+    /// Hands a piece to every node that has not failed and has room.
+    /// - Returns: those that have no room.
+    func offer(_ piece: Piece) -> [Replica] {
+        replicas.filter { replica in
+            guard !hasFailed(replica.node) else { return false }
+            do { return try !replica.queue.offer(piece) } catch { return false }
         }
-        for replica in late {
-            do {
-                if taking >= quorum {
-                    try await withDeadline(patience, time: time) { try await replica.queue.send(piece) }
-                } else {
-                    try await replica.queue.send(piece)
-                }
-                taking += 1
-            } catch is DeadlineExceeded {
-                replica.queue.finish(throwing: DeadlineExceeded())
-                settle(replica.node, .failure(DeadlineExceeded()))
-            } catch is BoundedQueue<Piece>.Cancelled {}
-        }
-        return taking
+    }
+
+    /// Does without a node that keeps others waiting; repair will bring it its copy.
+    func leaveBehind(_ replica: Replica) {
+        settle(replica.node, .failure(DeadlineExceeded()))
+        replica.queue.abandon(throwing: DeadlineExceeded())
+    }
+
+    /// Does without all nodes that have not answered yet.
+    /// - Returns: which they are.
+    func leaveBehindUnsettled() -> [NodeID] {
+        let settled = state.withLock { Set($0.acknowledged).union($0.failed.keys) }
+        let late = replicas.filter { !settled.contains($0.node) }
+        for replica in late { leaveBehind(replica) }
+        return late.map(\.node)
     }
 
     /// No more pieces come.
