@@ -123,7 +123,7 @@ let package = Package(
             "RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
-        tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Core", nioCore]),
+        tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Placement", "Core", nioCore]),
         tests("SimulationTests", ["ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore, logging]),
     ]
 )

@@ -24,6 +24,7 @@ public final class ObjectStore: FileStore, Sendable {
     let startedAt: Timestamp
 
     let activeBlobs = ActiveBlobs()
+    let balance = WriteBalance()
     /// Of the pieces of all uploads.
     let uploadMemory: MemoryBudget
     /// Raised when something may be in the repair queue.

@@ -28,11 +28,12 @@ extension ObjectStore {
     where Body.Element == ByteBuffer {
         try checkWritable()
         let createdAt = time.now()
-        let blob = BlobID(time: createdAt, random: random)
+        let layout = map.current
+        let candidates = (0..<WriteBalance.candidateCount).map { _ in BlobID(time: createdAt, random: random) }
+        let blob = balance.best(of: candidates, layout: layout, partitions: map.partitions)
         activeBlobs.insert(blob)
         defer { activeBlobs.remove(blob) }
 
-        let layout = map.current
         let descriptor = try ObjectDescriptor(name: name, description: description, createdAt: createdAt).encoded()
         let written = await withDiscardingTaskGroup { group in
             var writer = BlobWriter(blob: blob, layout: layout, descriptor: descriptor, store: self)
@@ -119,6 +120,7 @@ extension ObjectStore {
         }
         do {
             let info = try await transport.put(FragmentID(chunk: chunk.chunk), descriptor: descriptor, pieces: replica.queue)
+            balance.add(info.byteCount, to: replica.node)
             chunk.settle(replica.node, .success(info))
         } catch {
             replica.queue.cancel()
