@@ -70,12 +70,18 @@ public enum NodeState: String, Sendable, CaseIterable {
     case suspect
     /// Has not answered for a while.
     case down
+    /// Answers, and is being emptied.
+    case draining
+    /// Is no member any more.
+    case left
 }
 
 public struct NodeStatus: Hashable, Sendable {
     public let id: NodeID
     public let address: String
     public let zone: String
+    /// Its share relative to the others'.
+    public let weight: Double
     public let state: NodeState
     public let version: String
     public let capacityBytes: Int64
@@ -87,12 +93,14 @@ public struct NodeStatus: Hashable, Sendable {
     public let lastSeenAt: Timestamp?
 
     public init(
-        id: NodeID, address: String, zone: String, state: NodeState, version: String, capacityBytes: Int64, availableBytes: Int64,
+        id: NodeID, address: String, zone: String, weight: Double = 1, state: NodeState, version: String, capacityBytes: Int64,
+        availableBytes: Int64,
         usedBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, lastSeenAt: Timestamp?
     ) {
         self.id = id
         self.address = address
         self.zone = zone
+        self.weight = weight
         self.state = state
         self.version = version
         self.capacityBytes = capacityBytes
@@ -116,10 +124,14 @@ public struct ClusterStatus: Hashable, Sendable {
     public let byteCount: Int64
     /// Fragments waiting to be restored.
     public let repairQueueLength: Int
+    /// nil when every fragment is where the current layout wants it.
+    public let rebalance: RebalanceStatus?
+    /// Whether movement in the background is stopped.
+    public let isBackgroundPaused: Bool
 
     public init(
         cluster: ClusterID, nodes: [NodeStatus], layoutVersion: Int, partitionCount: Int, replicas: Int, writeQuorum: Int,
-        objectCount: Int64, byteCount: Int64, repairQueueLength: Int
+        objectCount: Int64, byteCount: Int64, repairQueueLength: Int, rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false
     ) {
         self.cluster = cluster
         self.nodes = nodes
@@ -130,5 +142,7 @@ public struct ClusterStatus: Hashable, Sendable {
         self.objectCount = objectCount
         self.byteCount = byteCount
         self.repairQueueLength = repairQueueLength
+        self.rebalance = rebalance
+        self.isBackgroundPaused = isBackgroundPaused
     }
 }

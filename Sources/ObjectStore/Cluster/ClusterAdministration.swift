@@ -1,0 +1,117 @@
+public import Core
+
+/// What operators and storage nodes ask of the cluster as a whole. ``ObjectStore`` is the implementation.
+///
+/// Changes are durable when they return; the data follow in the background. Safe to call from any task. Throws
+/// ``AdministrationError``, ``StoreError``, or `CancellationError`.
+public protocol ClusterAdministration: Sendable {
+    func clusterStatus() async throws -> ClusterStatus
+    func layoutStatus() async throws -> LayoutStatus
+
+    /// What a change would move, without making it.
+    func plan(_ change: LayoutChange) async throws -> LayoutPlan
+    /// Makes a change: the next layout is in force when this returns, and fragments begin to move.
+    /// - Parameter force: does it even where fragments would be lost, or the rest is too small.
+    func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan
+
+    /// Makes the storage node that answers at `address` (`host:port`) a member.
+    /// - Returns: its name. A member already, it stays one.
+    func addNode(at address: String) async throws -> NodeID
+    /// A storage node asks to become a member, or says that it still is and where it is reached.
+    func join(_ request: JoinRequest) async throws -> JoinAnswer
+
+    /// Stops or resumes all movement of fragments in the background: rebalancing, repair, and the removal of lost nodes.
+    func setBackgroundPaused(_ isPaused: Bool) async throws
+}
+
+/// A change of who holds what.
+public enum LayoutChange: Hashable, Sendable {
+    /// Moves everything off a node that still works; it has left when it is empty.
+    case drain(NodeID)
+    /// Takes a node out at once; its fragments are restored from the other copies.
+    case remove(NodeID)
+    /// Gives a node a larger or smaller share, relative to the others'. More than 0.
+    case setWeight(NodeID, Double)
+    /// Takes a draining node, or one that was removed and answers again, back in.
+    case restore(NodeID)
+}
+
+/// What a change of layout moves.
+public struct LayoutPlan: Hashable, Sendable {
+    public let fromVersion: Int
+    public let toVersion: Int
+    /// Pairs of partition and node that are new.
+    public let movedPartitions: Int
+    /// The least that any change to the same members could move.
+    public let leastPartitions: Int
+    /// Bytes of fragments that will be copied between nodes, estimated from the bytes stored.
+    public let movedBytes: Int64
+    public let members: [LayoutMemberStatus]
+}
+
+public struct LayoutMemberStatus: Hashable, Sendable {
+    public let node: NodeID
+    public let weight: Double
+    public let zone: String
+    /// Copies of partitions that the layout gives it.
+    public let partitions: Int
+}
+
+public struct LayoutStatus: Hashable, Sendable {
+    public let version: Int
+    public let partitionCount: Int
+    public let replicas: Int
+    public let members: [LayoutMemberStatus]
+}
+
+/// How far fragments have moved to where the current layout wants them.
+public struct RebalanceStatus: Hashable, Sendable {
+    public let toVersion: Int
+    /// Blobs that are still where an older layout has them, and the bytes of fragments that remain to be copied (estimated).
+    public let blobsLeft: Int64
+    public let bytesLeft: Int64
+    /// Copied between nodes since this distributor started.
+    public let movedBytes: Int64
+    /// Over the last minute; 0 while nothing moves.
+    public let bytesPerSecond: Int64
+
+    /// nil when nothing moves.
+    public var secondsLeft: Int64? { bytesPerSecond > 0 ? bytesLeft / bytesPerSecond : nil }
+}
+
+public struct JoinRequest: Hashable, Sendable {
+    public let node: NodeID
+    /// `host:port` under which the distributor, and other nodes, reach it.
+    public let address: String
+    /// Drawn at every start of the node's process: tells a node from a copy of its data directory.
+    public let instance: UInt64
+
+    public init(node: NodeID, address: String, instance: UInt64) {
+        self.node = node
+        self.address = address
+        self.instance = instance
+    }
+}
+
+public struct JoinAnswer: Hashable, Sendable {
+    public let cluster: ClusterID
+    public let layoutVersion: Int
+
+    public init(cluster: ClusterID, layoutVersion: Int) {
+        self.cluster = cluster
+        self.layoutVersion = layoutVersion
+    }
+}
+
+/// Why the cluster does not do what it was asked.
+public enum AdministrationError: Error, Hashable, Sendable {
+    case unknownNode(NodeID)
+    /// The node cannot be reached at its address, now.
+    case unreachable(address: String, detail: String)
+    /// The node must not become a member: it is another cluster's, has another secret, or is alive elsewhere under its name.
+    case notAdmitted(detail: String)
+    /// The change would lose data or leave too little room; the detail has the numbers. `force` does it all the same.
+    case refused(detail: String)
+    /// The change makes no sense, whoever forces it.
+    case invalid(detail: String)
+}
