@@ -94,6 +94,8 @@ public struct NodeInformation: Hashable, Sendable {
     public var fragmentCount: Int64
     /// Fragments found corrupt and not yet replaced.
     public var quarantinedCount: Int64
+    /// Drawn at every start of the node: tells a node from a copy of its data directory.
+    public var instance: UInt64 = 0
 
     public init(
         id: NodeID, cluster: ClusterID?, zone: String, version: String, capacityBytes: Int64, availableBytes: Int64, usedBytes: Int64,

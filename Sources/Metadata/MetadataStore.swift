@@ -12,10 +12,29 @@ public protocol MetadataStore: Sendable {
     /// Inserts or updates, by the node's name.
     func saveNode(_ node: NodeRecord) async throws
     func nodes() async throws -> [NodeRecord]
+    /// Saves a layout and, in one transaction, the nodes that change with it.
     /// - Throws: ``MetadataError/conflict`` when that version exists already.
-    func saveLayout(version: Int, encoded: [UInt8], at time: Timestamp) async throws
+    func saveLayout(version: Int, encoded: [UInt8], nodes: [NodeRecord], at time: Timestamp) async throws
     /// All of them, oldest first.
     func layouts() async throws -> [(version: Int, encoded: [UInt8])]
+
+    /// A switch of the cluster's; false until it was set.
+    func flag(named name: String) async throws -> Bool
+    func setFlag(named name: String, to value: Bool) async throws
+
+    // MARK: Movement between layouts
+
+    /// Blobs that something refers to, in the order of their names; those after `blob` only.
+    func blobs(after blob: BlobID?, limit: Int) async throws -> [BlobRecord]
+    /// Those of `ids` that something refers to.
+    func blobs(_ ids: [BlobID]) async throws -> [BlobRecord]
+    /// Says that all fragments of these blobs are where layout `version` wants them. Those at a later one already, and those
+    /// that are gone, are left alone.
+    func moveBlobs(_ ids: [BlobID], toLayout version: Int) async throws
+    /// How much is still where a layout before `version` wants it, and the oldest such layout. Reads every blob's row.
+    func unmoved(before version: Int) async throws -> (totals: BlobTotals, oldestVersion: Int?)
+    /// Those of `blobs` of which a fragment waits to be repaired.
+    func blobsInRepair(among blobs: [BlobID]) async throws -> Set<BlobID>
 
     // MARK: Buckets and objects
 
@@ -54,6 +73,8 @@ public protocol MetadataStore: Sendable {
     /// Due at `time`, of one of `nodes`, the longest due first.
     func dueRepairs(at time: Timestamp, nodes: [NodeID], limit: Int) async throws -> [RepairRecord]
     func finishRepairs(_ repairs: [RepairRecord]) async throws
+    /// Forgets all that waits for a node that is no member any more.
+    func dropRepairs(on node: NodeID) async throws
     /// Counts a failed attempt for each and sets its next time.
     func postponeRepairs(_ repairs: [RepairRecord], until time: Timestamp) async throws
     func repairCount() async throws -> Int

@@ -93,12 +93,42 @@ public struct NodeRecord: Hashable, Sendable {
     public let address: String
     public let zone: String
     public let addedAt: Timestamp
+    /// Its share of the partitions relative to the others'; more than 0.
+    public var weight: Double
+    public var membership: Membership
 
-    public init(id: NodeID, address: String, zone: String, addedAt: Timestamp) {
+    /// Whether new layouts name the node.
+    public enum Membership: String, Hashable, Sendable, CaseIterable {
+        case member
+        /// It works, and is being emptied by order.
+        case draining
+        /// Taken out by order.
+        case left
+        /// Taken out because it was away for too long: a member again as soon as it answers.
+        case lost
+    }
+
+    public init(
+        id: NodeID, address: String, zone: String, addedAt: Timestamp, weight: Double = 1, membership: Membership = .member
+    ) {
         self.id = id
         self.address = address
         self.zone = zone
         self.addedAt = addedAt
+        self.weight = weight
+        self.membership = membership
+    }
+}
+
+/// Blobs, and the bytes in them.
+public struct BlobTotals: Hashable, Sendable {
+    public let blobCount: Int64
+    /// Bytes of content, copies not counted.
+    public let byteCount: Int64
+
+    public init(blobCount: Int64, byteCount: Int64) {
+        self.blobCount = blobCount
+        self.byteCount = byteCount
     }
 }
 

@@ -1,3 +1,4 @@
+internal import ChunkTransport
 public import Core
 public import Logging
 public import Metadata
@@ -27,6 +28,16 @@ public final class ObjectStore: FileStore, Sendable {
     let balance = WriteBalance()
     /// Of the pieces of all uploads.
     let uploadMemory: MemoryBudget
+    let background: BackgroundControl
+    let rebalance = RebalanceProgress()
+    /// Held while the members or the layout change.
+    let layoutChanges = AsyncPermits(count: 1)
+    /// Raised when blobs may not be where the current layout wants them.
+    let rebalanceRequested = Signal()
+    /// Raised when nodes may have fragments that they should not have.
+    let sweepRequested = Signal()
+    /// Makes a transport to the node at an address.
+    let connect: @Sendable (_ address: String) throws -> any ChunkTransport
     /// Raised when something may be in the repair queue.
     let repairRequested = Signal()
     /// Raised when something may be on the garbage list.
@@ -50,6 +61,8 @@ public final class ObjectStore: FileStore, Sendable {
         self.cluster = cluster.id
         nodes = cluster.nodes
         map = cluster.map
+        connect = cluster.connect
+        background = BackgroundControl(bytesPerSecond: configuration.rebalanceBytesPerSecond, time: time)
         self.time = time
         self.random = random
         self.digestExecutor = digestExecutor
@@ -58,6 +71,7 @@ public final class ObjectStore: FileStore, Sendable {
         uploadMemory = MemoryBudget(byteCount: configuration.uploadMemory)
         do {
             fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
+            background.setPaused(try await metadata.flag(named: Self.pausedFlag))
         } catch {
             throw StoreError.metadataFailure(detail: "\(error)")
         }
@@ -70,6 +84,8 @@ public final class ObjectStore: FileStore, Sendable {
             group.addTask { await self.repairForever() }
             group.addTask { await self.collectForever() }
             group.addTask { await self.sweepForever() }
+            group.addTask { await self.rebalanceForever() }
+            group.addTask { await self.watchMembersForever() }
         }
     }
 
@@ -77,14 +93,14 @@ public final class ObjectStore: FileStore, Sendable {
     public func beginShutdown() { running.withLock { $0 = false } }
 
     public func clusterStatus() async throws -> ClusterStatus {
-        let (totals, repairCount) = try await committing {
-            (try await self.metadata.totals(), try await self.metadata.repairCount())
+        let (totals, repairCount, rebalance) = try await committing {
+            (try await self.metadata.totals(), try await self.metadata.repairCount(), try await self.rebalanceStatus())
         }
         let layout = map.current
         return ClusterStatus(
             cluster: cluster, nodes: nodes.status(), layoutVersion: layout.version, partitionCount: layout.partitionCount,
             replicas: configuration.replicas, writeQuorum: configuration.writeQuorum, objectCount: totals.objectCount,
-            byteCount: totals.byteCount, repairQueueLength: repairCount)
+            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: rebalance, isBackgroundPaused: background.isPaused)
     }
 
     /// The nodes that should hold a chunk: for tests.

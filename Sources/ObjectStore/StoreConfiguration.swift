@@ -36,8 +36,17 @@ public struct StoreConfiguration: Sendable {
     public var probeInterval: Duration = .seconds(1)
     /// Time between two health checks of a node that does not.
     public var failedProbeInterval: Duration = .milliseconds(250)
+    /// Time between two health checks of a node that is no member any more.
+    public var absentProbeInterval: Duration = .seconds(5)
     /// How long a node may be silent before it is down rather than suspect.
     public var downAfter: Duration = .seconds(3)
+
+    /// How long a member may be down before its fragments are restored on other nodes.
+    public var nodeGrace: Duration = .seconds(600)
+    /// Bytes a second that move between nodes when the layout changes; 0 for no limit. While clients are served, a quarter.
+    public var rebalanceBytesPerSecond = 256 * 1024 * 1024
+    /// Fragments that move at the same time.
+    public var rebalanceConcurrency = 4
 
     /// Repairs done at the same time.
     public var repairConcurrency = 4

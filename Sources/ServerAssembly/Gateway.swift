@@ -44,6 +44,8 @@ struct Gateway: Sendable {
         configuration.chunkSize = settings.chunkSize
         configuration.replicas = settings.replicas
         configuration.writeQuorum = settings.writeQuorum
+        configuration.nodeGrace = .seconds(settings.nodeGraceSeconds)
+        configuration.rebalanceBytesPerSecond = settings.rebalanceBytesPerSecond
         let bootstrap = ClusterBootstrap(
             configuration: configuration, metadata: metadata, time: SystemTime(), random: SystemRandom(), logger: logger, connect: connect)
         let cluster = try await bootstrap.run(seeds: seeds, patience: patience)

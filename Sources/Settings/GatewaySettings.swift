@@ -14,6 +14,10 @@ public struct GatewaySettings: Hashable, Sendable {
     public let writeQuorum: Int
     /// Bytes of every chunk of a new file but the last: a multiple of 64 KiB from 64 KiB to 64 MiB.
     public let chunkSize: Int
+    /// Seconds that a node may be away before its data are restored elsewhere.
+    public let nodeGraceSeconds: Int
+    /// Bytes a second that move between nodes when the layout changes; 0 for no limit.
+    public let rebalanceBytesPerSecond: Int
     /// The S3 root user; nil for none.
     public let rootKey: RootKey?
 
@@ -24,6 +28,8 @@ public struct GatewaySettings: Hashable, Sendable {
         replicas = try reader.required(SettingsTable.replicas)
         writeQuorum = try Self.writeQuorum(reader, replicas: replicas)
         chunkSize = try reader.required(SettingsTable.chunkSize)
+        nodeGraceSeconds = try reader.required(SettingsTable.nodeGrace)
+        rebalanceBytesPerSecond = try reader.required(SettingsTable.rebalanceRate)
         rootKey = try RootKey(reader)
     }
 

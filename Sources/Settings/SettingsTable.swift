@@ -6,7 +6,8 @@ public enum SettingsTable {
     public static let all: [SettingDescription] = [
         config.description, http.description, s3.description, cluster.description, listen.description, advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
-        replicas.description, writeQuorum.description, chunkSize.description, durability.description, clusterSecret.description,
+        replicas.description, writeQuorum.description, chunkSize.description, nodeGrace.description, rebalanceRate.description,
+        durability.description, clusterSecret.description,
         rootAccessKey.description, rootSecretKey.description, logLevel.description, shutdownTimeout.description,
     ]
 
@@ -19,6 +20,10 @@ public enum SettingsTable {
     static let chunkSizeLimits = (64 << 10)...(64 << 20)
     /// Chunks are checksummed in blocks of this many bytes.
     static let chunkSizeStep = 64 << 10
+    /// Seconds.
+    static let nodeGraceLimits = 1...2_592_000
+    /// Bytes a second.
+    static let rebalanceRateLimits = 0...(1 << 40)
     /// Seconds.
     static let shutdownTimeoutLimits = 0...3_600
     static let shortestSecret = 8
@@ -104,6 +109,21 @@ public enum SettingsTable {
         guard let byteCount = ByteSize(text)?.byteCount, chunkSizeLimits.contains(byteCount), byteCount % chunkSizeStep == 0 else {
             return nil
         }
+        return byteCount
+    }
+
+    static let nodeGrace = Setting(
+        "node-grace", environment: "CHUNKFLOW_NODE_GRACE", defaults: inGateways("600"), placeholder: "seconds",
+        help: "How long a storage node may be away before its data are restored on the others, in seconds.",
+        accepted: "a whole number of seconds from \(nodeGraceLimits.lowerBound) to \(nodeGraceLimits.upperBound)",
+        parse: number(in: nodeGraceLimits))
+
+    static let rebalanceRate = Setting(
+        "rebalance-rate", environment: "CHUNKFLOW_REBALANCE_RATE", defaults: inGateways("256MiB"), placeholder: "bytes",
+        help: "What may move between nodes in a second after nodes were added or removed, a quarter while clients are served; 0 for no limit.",
+        accepted: "bytes, or with KiB or MiB, 0 for no limit"
+    ) { text -> Int? in
+        guard let byteCount = text == "0" ? 0 : ByteSize(text)?.byteCount, rebalanceRateLimits.contains(byteCount) else { return nil }
         return byteCount
     }
 

@@ -28,10 +28,10 @@ import Testing
     func layouts() async throws {
         let store = try await openStore()
         #expect(try await store.layouts().isEmpty)
-        try await store.saveLayout(version: 2, encoded: [2, 0, 2], at: time(2))
-        try await store.saveLayout(version: 1, encoded: [1], at: time(1))
+        try await store.saveLayout(version: 2, encoded: [2, 0, 2], nodes: [], at: time(2))
+        try await store.saveLayout(version: 1, encoded: [1], nodes: [], at: time(1))
         await #expect(throws: MetadataError.conflict(detail: "layout 2 exists already")) {
-            try await store.saveLayout(version: 2, encoded: [9], at: time(3))
+            try await store.saveLayout(version: 2, encoded: [9], nodes: [], at: time(3))
         }
         let layouts = try await store.layouts()
         #expect(layouts.map(\.version) == [1, 2])

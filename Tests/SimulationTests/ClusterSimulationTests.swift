@@ -8,8 +8,8 @@ import ObjectStore
 import Synchronization
 import Testing
 
-/// The write path, the read path, repair and collection against nodes that crash, lose calls and rot, and a distributor
-/// that is killed; a history is a function of its seed.
+/// The write path, the read path, repair, collection and rebalancing against nodes that crash, lose calls and rot, members
+/// that come and go, and a distributor that is killed; a history is a function of its seed.
 ///
 /// `CHUNKFLOW_SEED=n` replays one seed, `CHUNKFLOW_SEEDS=n` sets how many are run.
 @Suite("A simulated cluster")
@@ -24,11 +24,13 @@ struct ClusterSimulationTests {
     func survivesChaos() {
         var acknowledged = 0
         var refused = 0
+        var changes = 0
         for seed in Self.seeds {
             do {
                 let history = try Self.history(seed: seed)
                 acknowledged += history.acknowledged
                 refused += history.refused
+                changes += history.changes
             } catch {
                 Issue.record("seed \(seed): \(error) (replay with CHUNKFLOW_SEED=\(seed))")
                 return
@@ -38,6 +40,7 @@ struct ClusterSimulationTests {
         guard Self.seeds.count >= 10 else { return }
         #expect(acknowledged > Self.seeds.count, "\(acknowledged) uploads acknowledged")
         #expect(refused > Self.seeds.count, "\(refused) uploads refused")
+        #expect(changes > Self.seeds.count, "\(changes) changes of members")
     }
 
     @Test("has the same history for the same seed")
@@ -51,6 +54,8 @@ struct ClusterSimulationTests {
         /// Uploads.
         let acknowledged: Int
         let refused: Int
+        /// Of members.
+        let changes: Int
     }
 
     private static func history(seed: UInt64) throws -> History {
@@ -62,7 +67,8 @@ struct ClusterSimulationTests {
             try await run.checkEverything()
             return run
         }
-        return History(fingerprint: scheduler.fingerprint, acknowledged: run.uploads.acknowledged, refused: run.uploads.refused)
+        return History(
+            fingerprint: scheduler.fingerprint, acknowledged: run.uploads.acknowledged, refused: run.uploads.refused, changes: run.changes)
     }
 }
 
@@ -79,6 +85,8 @@ private final class SimulationRun: Sendable {
         /// Deleted, or being deleted: may be there or not, until the deletion is acknowledged.
         var deleting: Set<FileID> = []
         var uploads = (acknowledged: 0, refused: 0)
+        /// Of members.
+        var changes = 0
         var violation: Violation?
     }
 
@@ -90,6 +98,7 @@ private final class SimulationRun: Sendable {
     private var random: SeededRandom { scheduler.random }
 
     var uploads: (acknowledged: Int, refused: Int) { known.withLock { $0.uploads } }
+    var changes: Int { known.withLock { $0.changes } }
 
     init(scheduler: DeterministicScheduler) async throws {
         self.scheduler = scheduler
@@ -98,7 +107,8 @@ private final class SimulationRun: Sendable {
         configuration.pieceSize = 64 * 1024
         configuration.orphanGrace = .seconds(600)
         configuration.sweepInterval = .seconds(900)
-        cluster = try await SimulatedCluster(nodeCount: 5, configuration: configuration, scheduler: scheduler)
+        if scheduler.random.next(in: 0..<3) == 0 { configuration.nodeGrace = .seconds(3) }
+        cluster = try await SimulatedCluster(nodeCount: 5, spareCount: 2, configuration: configuration, scheduler: scheduler)
         rotten = cluster.nodes[scheduler.random.next(in: 0..<cluster.nodes.count)]
     }
 
@@ -201,7 +211,8 @@ private final class SimulationRun: Sendable {
         for _ in 0..<count {
             try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<500)))
             let node = cluster.nodes[random.next(in: 0..<cluster.nodes.count)]
-            switch random.next(in: 0..<8) {
+            switch random.next(in: 0..<12) {
+            case 8..<12: await changeMembers(node)
             case 0..<3:
                 node.crash()
                 try await scheduler.sleep(for: .milliseconds(random.next(in: 0..<6_000)))
@@ -226,6 +237,25 @@ private final class SimulationRun: Sendable {
         }
     }
 
+    /// What an operator does, or has done already and does again.
+    private func changeMembers(_ node: SimulatedNode) async {
+        guard let store = cluster.store else { return }
+        do {
+            switch random.next(in: 0..<6) {
+            case 0..<2:
+                let spare = cluster.nodes[random.next(in: cluster.nodes.count - 2..<cluster.nodes.count)]
+                _ = try await store.addNode(at: "\(spare.id)")
+            case 2: _ = try await store.apply(.drain(node.id), force: false)
+            case 3: _ = try await store.apply(.setWeight(node.id, Double(random.next(in: 1..<4))), force: false)
+            case 4: _ = try await store.apply(.remove(node.id), force: false)
+            default: _ = try await store.apply(.restore(node.id), force: false)
+            }
+            known.withLock { $0.changes += 1 }
+        } catch {
+            // Refused, or the node does not answer.
+        }
+    }
+
     // MARK: Peace, and the checks
 
     func heal() async throws {
@@ -240,23 +270,32 @@ private final class SimulationRun: Sendable {
         let deadline = scheduler.monotonicNow() + .seconds(4 * 3600)
         while true {
             try await scheduler.sleep(for: .seconds(30))
-            if try await store.clusterStatus().repairQueueLength == 0, try await isTidy() { return }
+            let status = try await store.clusterStatus()
+            if status.repairQueueLength == 0, status.rebalance == nil, try await surplus(store).isEmpty { return }
             guard scheduler.monotonicNow() < deadline else {
                 throw Violation(
-                    "not healed: \(try await store.clusterStatus().repairQueueLength) repairs left, tidy: \(try await isTidy())")
+                    "not healed: \(status.repairQueueLength) repairs left, \(status.rebalance?.blobsLeft ?? 0) blobs not moved, "
+                        + "surplus \(try await surplus(store))")
             }
         }
     }
 
-    /// Whether no node holds anything that no file refers to.
-    private func isTidy() async throws -> Bool {
-        let expected = try await expectedBlobs()
-        return try await cluster.inventory().values.allSatisfy { $0.allSatisfy { expected.contains($0.chunk.blob) } }
-    }
-
-    private func expectedBlobs() async throws -> Set<BlobID> {
-        guard let store = cluster.store else { return [] }
-        return Set(try await store.files(after: nil, limit: 1000).flatMap(\.blobs).map(\.id))
+    /// What members hold beyond what the layout gives them of the files that there are.
+    private func surplus(_ store: ObjectStore) async throws -> [NodeID: Set<FragmentID>] {
+        var expected: [NodeID: Set<FragmentID>] = [:]
+        for blob in try await store.files(after: nil, limit: 1000).flatMap(\.blobs) {
+            for index in 0..<UInt32(blob.chunkCount) {
+                let chunk = ChunkID(blob: blob.id, index: index)
+                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) {
+                    expected[node, default: []].insert(FragmentID(chunk: chunk))
+                }
+            }
+        }
+        let members = Set(try await store.clusterStatus().nodes.filter { $0.state != .left }.map(\.id))
+        return try await cluster.inventory().reduce(into: [:]) { surplus, entry in
+            let fragments = entry.value.subtracting(expected[entry.key] ?? [])
+            if members.contains(entry.key), !fragments.isEmpty { surplus[entry.key] = fragments }
+        }
     }
 
     func checkEverything() async throws {

@@ -26,16 +26,19 @@ final class SimulatedCluster: Sendable {
     }
 
     let scheduler: DeterministicScheduler
+    /// Those that the distributor is started with, then the spare ones.
     let nodes: [SimulatedNode]
+    private let seedCount: Int
     let configuration: StoreConfiguration
     private let metadata: SQLiteMetadataStore
     private let distributor = Mutex<Distributor?>(nil)
 
-    init(nodeCount: Int, configuration: StoreConfiguration, scheduler: DeterministicScheduler) async throws {
+    init(nodeCount: Int, spareCount: Int = 0, configuration: StoreConfiguration, scheduler: DeterministicScheduler) async throws {
         self.scheduler = scheduler
         self.configuration = configuration
         let book = Book()
-        nodes = (0..<nodeCount).map { SimulatedNode(number: $0, scheduler: scheduler, peers: book) }
+        seedCount = nodeCount
+        nodes = (0..<nodeCount + spareCount).map { SimulatedNode(number: $0, scheduler: scheduler, peers: book) }
         for node in nodes { book.nodes.withLock { $0[node.id] = node } }
         metadata = try await SQLiteMetadataStore.open(path: nil, executor: InlineExecutor(), logger: .silent)
         for node in nodes { try await node.start() }
@@ -51,7 +54,7 @@ final class SimulatedCluster: Sendable {
             configuration: configuration, metadata: metadata, time: scheduler, random: scheduler.random, logger: .silent,
             connect: { [nodes] address in nodes.first { "\($0.id)" == address }! })
         let cluster = try await bootstrap.run(
-            seeds: nodes.map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, patience: .seconds(60))
+            seeds: nodes.prefix(seedCount).map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, patience: .seconds(60))
         let store = try await ObjectStore(
             configuration: configuration, cluster: cluster, metadata: metadata, time: scheduler, random: scheduler.random,
             digestExecutor: InlineExecutor(), logger: .silent)

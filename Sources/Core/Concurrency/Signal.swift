@@ -51,10 +51,15 @@ public final class Signal: Sendable {
     }
 
     /// Waits for the signal, `duration` at most.
+    /// - Returns: whether it was raised.
     /// - Throws: `CancellationError`.
-    public func wait(atMost duration: Duration, time: any TimeSource) async throws {
+    @discardableResult
+    public func wait(atMost duration: Duration, time: any TimeSource) async throws -> Bool {
         do {
             try await withDeadline(duration, time: time) { try await self.wait() }
-        } catch is DeadlineExceeded {}
+            return true
+        } catch is DeadlineExceeded {
+            return false
+        }
     }
 }

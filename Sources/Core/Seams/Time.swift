@@ -19,6 +19,9 @@ public struct MonotonicInstant: Hashable, Sendable, Comparable {
 
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+    /// Whole seconds since that start.
+    public var seconds: Int64 { nanoseconds / 1_000_000_000 }
+
     public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool { left.nanoseconds < right.nanoseconds }
     public static func - (left: MonotonicInstant, right: MonotonicInstant) -> Duration {
         .nanoseconds(left.nanoseconds - right.nanoseconds)

@@ -50,6 +50,14 @@ extension Row {
         return text
     }
 
+    func real(_ column: Int) throws -> Double {
+        switch (self[column] as DatabaseValue).storage {
+        case .double(let value): value
+        case .int64(let value): Double(value)
+        default: throw MetadataError.damaged(detail: "column \(column) is no number")
+        }
+    }
+
     func bytes(_ column: Int) throws -> Data {
         guard case .blob(let data) = (self[column] as DatabaseValue).storage else {
             throw MetadataError.damaged(detail: "column \(column) is no bytes")

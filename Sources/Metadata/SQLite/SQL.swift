@@ -12,14 +12,23 @@ enum SQL {
 
     static let setting = "SELECT value FROM settings WHERE name = ?"
     static let insertSetting = "INSERT INTO settings (name, value) VALUES (?, ?)"
+    static let saveSetting = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
     static let saveNode = """
-        INSERT INTO nodes (id, address, zone, added_at) VALUES (?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET address = excluded.address, zone = excluded.zone, added_at = excluded.added_at
+        INSERT INTO nodes (id, address, zone, added_at, weight, membership) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET address = excluded.address, zone = excluded.zone, added_at = excluded.added_at,
+            weight = excluded.weight, membership = excluded.membership
         """
-    static let nodes = "SELECT id, address, zone, added_at FROM nodes ORDER BY id"
+    static let nodes = "SELECT id, address, zone, added_at, weight, membership FROM nodes ORDER BY id"
     static let layout = "SELECT 1 FROM layouts WHERE version = ?"
     static let insertLayout = "INSERT INTO layouts (version, encoded, created_at) VALUES (?, ?, ?)"
     static let layouts = "SELECT version, encoded FROM layouts ORDER BY version"
+
+    private static let blobColumns = "id, byte_count, chunk_size, layout_version, storage_class"
+    static let blobs = "SELECT \(blobColumns) FROM blobs WHERE id > ? ORDER BY id LIMIT ?"
+    static let blob = "SELECT \(blobColumns) FROM blobs WHERE id = ?"
+    static let moveBlob = "UPDATE blobs SET layout_version = ? WHERE id = ? AND layout_version < ?"
+    static let unmoved = "SELECT COUNT(*), COALESCE(SUM(byte_count), 0), MIN(layout_version) FROM blobs WHERE layout_version < ?"
+    static let isInRepair = "SELECT 1 FROM repairs WHERE blob = ? LIMIT 1"
 
     static let bucket = "SELECT id, created_at FROM buckets WHERE name = ?"
     static let bucketExists = "SELECT 1 FROM buckets WHERE id = ?"
@@ -93,6 +102,7 @@ enum SQL {
         ORDER BY due_at, blob, chunk, fragment LIMIT ?
         """
     static let deleteRepair = "DELETE FROM repairs WHERE blob = ? AND chunk = ? AND fragment = ? AND node = ?"
+    static let deleteRepairsOfNode = "DELETE FROM repairs WHERE node = ?"
     static let deleteRepairsOfBlob = "DELETE FROM repairs WHERE blob = ?"
     static let postponeRepair = """
         UPDATE repairs SET attempts = attempts + 1, due_at = ? WHERE blob = ? AND chunk = ? AND fragment = ? AND node = ?

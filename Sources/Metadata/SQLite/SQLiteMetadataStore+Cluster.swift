@@ -14,25 +14,29 @@ extension SQLiteMetadataStore {
     }
 
     public func saveNode(_ node: NodeRecord) async throws {
-        try await write { transaction in
-            _ = try transaction.run(SQL.saveNode, [node.id.data, node.address, node.zone, node.addedAt.millisecondsSince1970])
-        }
+        try await write { try $0.save(node) }
     }
 
     public func nodes() async throws -> [NodeRecord] {
         try await read { database in
             try Row.fetchAll(database.cachedStatement(sql: SQL.nodes)).map { row in
-                NodeRecord(id: try row.identifier(0), address: try row.text(1), zone: try row.text(2), addedAt: try row.timestamp(3))
+                guard let membership = NodeRecord.Membership(rawValue: try row.text(5)) else {
+                    throw MetadataError.damaged(detail: "a node has an unknown membership")
+                }
+                return NodeRecord(
+                    id: try row.identifier(0), address: try row.text(1), zone: try row.text(2), addedAt: try row.timestamp(3),
+                    weight: try row.real(4), membership: membership)
             }
         }
     }
 
-    public func saveLayout(version: Int, encoded: [UInt8], at time: Timestamp) async throws {
+    public func saveLayout(version: Int, encoded: [UInt8], nodes: [NodeRecord], at time: Timestamp) async throws {
         try await write { transaction in
             guard try transaction.row(SQL.layout, [version]) == nil else {
                 throw MetadataError.conflict(detail: "layout \(version) exists already")
             }
             try transaction.run(SQL.insertLayout, [version, Data(encoded), time.millisecondsSince1970])
+            for node in nodes { try transaction.save(node) }
         }
     }
 
@@ -42,6 +46,17 @@ extension SQLiteMetadataStore {
                 (version: try row.integer(0), encoded: Array(try row.bytes(1)))
             }
         }
+    }
+
+    public func flag(named name: String) async throws -> Bool {
+        try await read { database in
+            let row = try Row.fetchOne(database.cachedStatement(sql: SQL.setting), arguments: ["flag/\(name)"])
+            return try row?.bytes(0) == Data([1])
+        }
+    }
+
+    public func setFlag(named name: String, to value: Bool) async throws {
+        try await write { transaction in _ = try transaction.run(SQL.saveSetting, ["flag/\(name)", Data([value ? 1 : 0])]) }
     }
 
     public func totals() async throws -> MetadataTotals {
@@ -56,5 +71,16 @@ extension SQLiteMetadataStore {
             let rows = try Row.fetchAll(database.cachedStatement(sql: SQL.counters))
             return Dictionary(try rows.map { (try $0.text(0), try $0.integer(1)) }, uniquingKeysWith: { $1 })
         }
+    }
+}
+
+extension WriteTransaction {
+    fileprivate func save(_ node: NodeRecord) throws {
+        try run(
+            SQL.saveNode,
+            [
+                node.id.data, node.address, node.zone, node.addedAt.millisecondsSince1970, node.weight,
+                node.membership.rawValue,
+            ])
     }
 }

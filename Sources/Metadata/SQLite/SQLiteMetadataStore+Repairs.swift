@@ -27,6 +27,12 @@ extension SQLiteMetadataStore {
         }
     }
 
+    public func dropRepairs(on node: NodeID) async throws {
+        try await write { transaction in
+            transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepairsOfNode, [node.data]))
+        }
+    }
+
     public func postponeRepairs(_ repairs: [RepairRecord], until time: Timestamp) async throws {
         if repairs.isEmpty { return }
         try await write { transaction in

@@ -12,8 +12,15 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001-initial") { try $0.execute(sql: initial) }
+        migrator.registerMigration("0002-membership") { try $0.execute(sql: membership) }
         return migrator
     }
+
+    /// What a node may be is told by `NodeRecord.Membership`.
+    private static let membership = """
+        ALTER TABLE nodes ADD COLUMN weight REAL NOT NULL DEFAULT 1;
+        ALTER TABLE nodes ADD COLUMN membership TEXT NOT NULL DEFAULT 'member';
+        """
 
     /// Storing a small object inserts into two trees: `objects` and `blobs`.
     private static let initial = """

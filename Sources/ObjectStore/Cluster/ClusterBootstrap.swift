@@ -9,11 +9,16 @@ public struct Cluster: Sendable {
     public let id: ClusterID
     public let nodes: ClusterNodes
     public let map: ClusterMap
+    /// Makes a transport to the node at an address.
+    let connect: @Sendable (_ address: String) throws -> any ChunkTransport
 
-    public init(id: ClusterID, nodes: ClusterNodes, map: ClusterMap) {
+    init(
+        id: ClusterID, nodes: ClusterNodes, map: ClusterMap, connect: @escaping @Sendable (_ address: String) throws -> any ChunkTransport
+    ) {
         self.id = id
         self.nodes = nodes
         self.map = map
+        self.connect = connect
     }
 }
 
@@ -91,15 +96,22 @@ public struct ClusterBootstrap: Sendable {
             members[node.id] = ClusterNodes.Member(record: node, transport: transport)
         }
         for (seed, information) in answered {
-            let addedAt = known.first { $0.id == information.id }?.addedAt ?? time.now()
-            let record = NodeRecord(id: information.id, address: seed.address, zone: information.zone, addedAt: addedAt)
+            let before = known.first { $0.id == information.id }
+            if before?.membership == .left {
+                logger.warning(
+                    "a storage node that was removed is named as one: take it back with chunkflow cluster restore",
+                    metadata: ["address": "\(seed.address)", "node": "\(information.id)"])
+            }
+            let record = NodeRecord(
+                id: information.id, address: seed.address, zone: information.zone, addedAt: before?.addedAt ?? time.now(),
+                weight: before?.weight ?? 1, membership: before.map { $0.membership == .lost ? .member : $0.membership } ?? .member)
             if members[information.id]?.record != record { try await metadata.saveNode(record) }
             members[information.id] = ClusterNodes.Member(record: record, transport: seed.transport)
         }
         if let layout = try await nextLayout(after: layouts.last, members: members) { layouts.append(layout) }
         let nodes = ClusterNodes(members: Array(members.values), configuration: configuration, time: time, logger: logger)
         await nodes.probeAll()
-        return Cluster(id: cluster, nodes: nodes, map: ClusterMap(layouts: layouts))
+        return Cluster(id: cluster, nodes: nodes, map: ClusterMap(layouts: layouts), connect: connect)
     }
 
     private func savedLayouts() async throws -> [Layout] {
@@ -163,8 +175,9 @@ public struct ClusterBootstrap: Sendable {
 
     /// The layout to go on with when nodes are there that the last one does not name; saved before it is used.
     private func nextLayout(after last: Layout?, members: [NodeID: ClusterNodes.Member]) async throws -> Layout? {
-        let wanted = members.values.sorted { $0.record.id < $1.record.id }.map { LayoutMember(node: $0.record.id, zone: $0.record.zone) }
+        let wanted = members.values.map(\.record).filter { $0.membership == .member }.sorted { $0.id < $1.id }.map(LayoutMember.init)
         let replicas = configuration.replicas
+        // A zone that was renamed, or an attribute set by an operator, is no reason to move anything at a start.
         if let last, Set(last.members.map(\.node)) == Set(wanted.map(\.node)), last.replicas == min(replicas, wanted.count) { return nil }
         if wanted.count < replicas {
             logger.warning("fewer storage nodes than copies wanted", metadata: ["nodes": "\(wanted.count)", "replicas": "\(replicas)"])
@@ -177,7 +190,7 @@ public struct ClusterBootstrap: Sendable {
         } catch {
             throw BootstrapError.placement(detail: "\(error)")
         }
-        try await metadata.saveLayout(version: layout.version, encoded: layout.encoded(), at: time.now())
+        try await metadata.saveLayout(version: layout.version, encoded: layout.encoded(), nodes: [], at: time.now())
         logger.notice(
             "new layout", metadata: ["version": "\(layout.version)", "nodes": "\(wanted.count)", "replicas": "\(layout.replicas)"])
         return layout
@@ -190,4 +203,8 @@ extension NodeError {
         if case .unreachable(_, let detail) = self { return detail }
         return "\(self)"
     }
+}
+
+extension LayoutMember {
+    init(_ record: NodeRecord) { self.init(node: record.id, weight: record.weight, zone: record.zone) }
 }

@@ -23,15 +23,28 @@ public final class ClusterMap: Sendable {
         return layouts.withLock { $0[version]! }
     }
 
-    /// The nodes that should hold `chunk`, and those that cover for them, best first.
-    func places(of chunk: ChunkID, layoutVersion: Int) -> (nodes: [NodeID], successors: [NodeID]) {
-        let partition = partitions.partition(of: chunk)
-        guard let layout = layouts.withLock({ $0[layoutVersion] }) else { return places(of: chunk, in: current) }
-        return (layout.nodes(of: partition), layout.successors(of: partition))
+    /// nil when it was never known.
+    func layout(version: Int) -> Layout? { layouts.withLock { $0[version] } }
+
+    /// Makes a layout, saved already, the current one.
+    func adopt(_ layout: Layout) {
+        layouts.withLock { $0[layout.version] = layout }
+        currentVersion.withLock { $0 = max($0, layout.version) }
     }
 
-    private func places(of chunk: ChunkID, in layout: Layout) -> (nodes: [NodeID], successors: [NodeID]) {
+    /// The nodes that should hold `chunk`, and those that may hold it in their place, best first: those where the current
+    /// layout has it or will have it, those that cover for its own, and the other members.
+    func places(of chunk: ChunkID, layoutVersion: Int) -> (nodes: [NodeID], successors: [NodeID]) {
         let partition = partitions.partition(of: chunk)
-        return (layout.nodes(of: partition), layout.successors(of: partition))
+        let current = current
+        let layout = layout(version: layoutVersion) ?? current
+        let nodes = layout.nodes(of: partition)
+        if layout.version == current.version { return (nodes, layout.successors(of: partition)) }
+        var seen = Set(nodes)
+        let others = current.nodes(of: partition) + layout.successors(of: partition) + current.successors(of: partition)
+        return (nodes, others.filter { seen.insert($0).inserted })
     }
+
+    /// The nodes that should hold `chunk`.
+    func holders(of chunk: ChunkID, in layout: Layout) -> [NodeID] { layout.nodes(of: partitions.partition(of: chunk)) }
 }

@@ -8,7 +8,7 @@ import Synchronization
 public final class ClusterNodes: Sendable {
     /// A node and the way to it.
     public struct Member: Sendable {
-        public let record: NodeRecord
+        public var record: NodeRecord
         public let transport: any ChunkTransport
 
         public init(record: NodeRecord, transport: any ChunkTransport) {
@@ -22,6 +22,12 @@ public final class ClusterNodes: Sendable {
         var health: NodeHealth
         var information: NodeInformation?
         var lastSeenAt: Timestamp?
+
+        func state(at now: MonotonicInstant) -> NodeState {
+            guard member.record.membership.isPresent else { return .left }
+            let health = health.state(at: now)
+            return health == .up && member.record.membership == .draining ? .draining : health
+        }
     }
 
     private let configuration: StoreConfiguration
@@ -30,6 +36,8 @@ public final class ClusterNodes: Sendable {
     private let entries: Mutex<[NodeID: Entry]>
     /// Raised whenever a node that did not answer answers again.
     let nodeReturned = Signal()
+    /// Raised when a node was added.
+    private let nodeAdded = Signal()
 
     public init(members: [Member], configuration: StoreConfiguration, time: any TimeSource, logger: Logger) {
         self.configuration = configuration
@@ -43,20 +51,62 @@ public final class ClusterNodes: Sendable {
                 }))
     }
 
-    public var ids: [NodeID] { entries.withLock { $0.keys.sorted() } }
+    /// All that belong to the cluster, draining ones among them.
+    public var ids: [NodeID] {
+        entries.withLock { entries in entries.filter { $0.value.member.record.membership.isPresent }.map(\.key).sorted() }
+    }
+
+    /// All that are remembered, those that have left among them.
+    var records: [NodeRecord] { entries.withLock { $0.values.map(\.member.record).sorted { $0.id < $1.id } } }
+
+    func record(of id: NodeID) -> NodeRecord? { entries.withLock { $0[id]?.member.record } }
+
+    /// What a node last said of itself.
+    func information(on id: NodeID) -> NodeInformation? { entries.withLock { $0[id]?.information } }
+
+    /// Adds a node, or changes what is known of it and how it is reached.
+    func update(_ member: Member, information: NodeInformation? = nil) {
+        let now = time.monotonicNow()
+        let seenAt = time.now()
+        let isNew = entries.withLock { entries in
+            let isNew = entries[member.record.id] == nil
+            var entry = entries[member.record.id] ?? Entry(member: member, health: NodeHealth(downAfter: configuration.downAfter))
+            entry.member = member
+            if let information {
+                entry.information = information
+                entry.lastSeenAt = seenAt
+                entry.health.succeeded(at: now)
+            }
+            entries[member.record.id] = entry
+            return isNew
+        }
+        if isNew { nodeAdded.raise() }
+    }
+
+    func update(_ record: NodeRecord) { entries.withLock { $0[record.id]?.member.record = record } }
 
     func transport(to id: NodeID) -> (any ChunkTransport)? { entries.withLock { $0[id]?.member.transport } }
 
     func peer(_ id: NodeID) -> Peer? { entries.withLock { $0[id].map { Peer(id: id, address: $0.member.record.address) } } }
 
-    func state(of id: NodeID) -> NodeState {
+    /// Whether a node answers, member or not: up, suspect or down.
+    func health(of id: NodeID) -> NodeState {
         let now = time.monotonicNow()
         return entries.withLock { $0[id]?.health.state(at: now) ?? .down }
     }
 
+    /// Since when a node has not answered; nil when it does.
+    func failingSince(_ id: NodeID) -> MonotonicInstant? { entries.withLock { $0[id]?.health.failingSince } }
+
+    /// What a node is to the cluster: one that is up takes new fragments.
+    func state(of id: NodeID) -> NodeState {
+        let now = time.monotonicNow()
+        return entries.withLock { $0[id]?.state(at: now) ?? .left }
+    }
+
     func ids(in state: NodeState) -> [NodeID] {
         let now = time.monotonicNow()
-        return entries.withLock { entries in entries.filter { $0.value.health.state(at: now) == state }.map(\.key).sorted() }
+        return entries.withLock { entries in entries.filter { $0.value.state(at: now) == state }.map(\.key).sorted() }
     }
 
     /// `ids` with those that answer first, then those in doubt, then those that are down; otherwise in the order given.
@@ -124,15 +174,27 @@ public final class ClusterNodes: Sendable {
     /// Keeps probing every node until the task is cancelled.
     func probeForever() async {
         await withDiscardingTaskGroup { group in
-            for id in ids {
-                group.addTask {
-                    while !Task.isCancelled {
-                        await self.probe(id)
-                        let interval = self.state(of: id) == .up ? self.configuration.probeInterval : self.configuration.failedProbeInterval
-                        do { try await self.time.sleep(for: interval) } catch { return }
-                    }
+            var probed: Set<NodeID> = []
+            repeat {
+                for record in records where probed.insert(record.id).inserted {
+                    group.addTask { await self.probeForever(record.id) }
                 }
-            }
+            } while (try? await nodeAdded.wait()) != nil
+        }
+    }
+
+    private func probeForever(_ id: NodeID) async {
+        while !Task.isCancelled {
+            await probe(id)
+            do { try await time.sleep(for: probeInterval(of: id)) } catch { return }
+        }
+    }
+
+    private func probeInterval(of id: NodeID) -> Duration {
+        switch state(of: id) {
+        case .up, .draining: configuration.probeInterval
+        case .suspect, .down: configuration.failedProbeInterval
+        case .left: configuration.absentProbeInterval
         }
     }
 
@@ -142,11 +204,21 @@ public final class ClusterNodes: Sendable {
             entries.values.sorted { $0.member.record.id < $1.member.record.id }.map { entry in
                 NodeStatus(
                     id: entry.member.record.id, address: entry.member.record.address, zone: entry.member.record.zone,
-                    state: entry.health.state(at: now), version: entry.information?.version ?? "",
+                    weight: entry.member.record.weight, state: entry.state(at: now), version: entry.information?.version ?? "",
                     capacityBytes: entry.information?.capacityBytes ?? 0, availableBytes: entry.information?.availableBytes ?? 0,
                     usedBytes: entry.information?.usedBytes ?? 0, fragmentCount: entry.information?.fragmentCount ?? 0,
                     quarantinedCount: entry.information?.quarantinedCount ?? 0, lastSeenAt: entry.lastSeenAt)
             }
+        }
+    }
+}
+
+extension NodeRecord.Membership {
+    /// Whether the node holds fragments that count.
+    var isPresent: Bool {
+        switch self {
+        case .member, .draining: true
+        case .left, .lost: false
         }
     }
 }

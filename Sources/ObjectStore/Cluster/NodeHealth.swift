@@ -4,7 +4,7 @@ package import Core
 package struct NodeHealth: Sendable {
     private let downAfter: Duration
     private var lastSuccess: MonotonicInstant?
-    private var failingSince: MonotonicInstant?
+    package private(set) var failingSince: MonotonicInstant?
 
     package init(downAfter: Duration) { self.downAfter = downAfter }
 

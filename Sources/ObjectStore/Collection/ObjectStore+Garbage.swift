@@ -48,7 +48,7 @@ extension ObjectStore {
 
     private func removeFragments(of blob: BlobRecord, from node: NodeID) async -> Bool {
         // Every node is asked, not only those of the layout: others may have covered for them.
-        guard nodes.state(of: node) != .down, let transport = nodes.transport(to: node) else { return false }
+        guard nodes.health(of: node) != .down, let transport = nodes.transport(to: node) else { return false }
         do {
             for start in stride(from: 0, to: blob.chunkCount, by: TransportLimits.maximumBatch) {
                 let end = min(start + TransportLimits.maximumBatch, blob.chunkCount)

@@ -2,8 +2,10 @@ internal import ChunkTransport
 internal import Core
 internal import Logging
 internal import Metadata
+internal import Placement
 
-/// The sweep: compares what the nodes hold with what the metadata knows, and removes what nobody knows of.
+/// The sweep: compares what the nodes hold with what the metadata knows, and removes what nobody knows of, and what a node
+/// has of blobs that are whole elsewhere.
 ///
 /// This is what collects the leftovers of an upload that a crash of the distributor ended. One distributor owns the
 /// metadata at a time, so nothing from before its start can still be in flight; what is younger must have reached the
@@ -12,13 +14,15 @@ extension ObjectStore {
     private static let pageSize = 1_000
 
     func sweepForever() async {
+        var due = Set(nodes.ids)
+        var next = time.monotonicNow() + configuration.sweepInterval
         while !Task.isCancelled {
-            for node in nodes.ids {
+            // A node that is away is swept when it is back.
+            for node in due.sorted() where nodes.health(of: node) == .up {
                 do {
-                    // A node that is away is swept when it is back.
-                    while nodes.state(of: node) != .up { try await time.sleep(for: configuration.probeInterval) }
                     let removed = try await sweep(node)
                     if removed > 0 { logger.info("orphans removed", metadata: ["node": "\(node)", "fragments": "\(removed)"]) }
+                    due.remove(node)
                 } catch is CancellationError {
                     return
                 } catch {
@@ -26,7 +30,13 @@ extension ObjectStore {
                     logger.warning("sweep of a node failed", metadata: ["node": "\(node)", "error": "\(error)"])
                 }
             }
-            do { try await time.sleep(for: configuration.sweepInterval) } catch { return }
+            due.formIntersection(nodes.ids)
+            let rest = max(next - time.monotonicNow(), .zero)
+            guard let requested = try? await sweepRequested.wait(atMost: due.isEmpty ? rest : configuration.backgroundInterval, time: time)
+            else { return }
+            guard requested || time.monotonicNow() >= next else { continue }
+            due = Set(nodes.ids)
+            next = time.monotonicNow() + configuration.sweepInterval
         }
     }
 
@@ -37,7 +47,7 @@ extension ObjectStore {
         var cursor: ListCursor?
         repeat {
             let page = try await transport.list(after: cursor, limit: Self.pageSize)
-            let orphans = try await orphans(among: page.fragments)
+            let orphans = try await orphans(among: page.fragments) + misplaced(among: page.fragments, on: node)
             for start in stride(from: 0, to: orphans.count, by: TransportLimits.maximumBatch) {
                 try await transport.delete(Array(orphans[start..<min(start + TransportLimits.maximumBatch, orphans.count)]))
             }
@@ -58,5 +68,39 @@ extension ObjectStore {
         let known = try await metadata.knownBlobs(among: candidates.sorted())
         let unknown = candidates.subtracting(known)
         return fragments.map(\.id).filter { unknown.contains($0.chunk.blob) }
+    }
+
+    /// Fragments that the node has and that the layout of their blob gives to others, all of which have theirs: what a move or
+    /// a node that covered for another left.
+    private func misplaced(among fragments: [FragmentInfo], on node: NodeID) async throws -> [FragmentID] {
+        let current = map.current
+        let candidates = fragments.map(\.id).filter {
+            !activeBlobs.contains($0.chunk.blob) && !map.holders(of: $0.chunk, in: current).contains(node)
+        }
+        guard !candidates.isEmpty else { return [] }
+        let ids = Set(candidates.map(\.chunk.blob)).sorted()
+        let inRepair = try await metadata.blobsInRepair(among: ids)
+        let settled = Set(try await metadata.blobs(ids).filter { $0.layoutVersion == current.version }.map(\.id)).subtracting(inRepair)
+        var misplaced: [FragmentID] = []
+        for fragment in candidates where settled.contains(fragment.chunk.blob) {
+            if await isWhole(fragment, in: current) { misplaced.append(fragment) }
+        }
+        return misplaced
+    }
+
+    /// Whether every node that should have the fragment has it intact. One that says that it has not is told to get it.
+    private func isWhole(_ fragment: FragmentID, in layout: Layout) async -> Bool {
+        var isWhole = true
+        for node in map.holders(of: fragment.chunk, in: layout) {
+            guard let transport = nodes.transport(to: node) else { return false }
+            do {
+                guard try await transport.stat(fragment) == nil else { continue }
+                requestRepair(of: fragment, on: node, layoutVersion: layout.version, reason: .missing)
+            } catch {
+                nodes.report(error, from: node)
+            }
+            isWhole = false
+        }
+        return isWhole
     }
 }

@@ -27,7 +27,11 @@ extension ObjectStore {
         for blob in object.blobs { activeBlobs.insert(blob.id) }
         defer { for blob in object.blobs { activeBlobs.remove(blob.id) } }
 
-        var plan = ReadPlan(blobs: object.blobs, range: range)
+        try await background.serving { try await read(ReadPlan(blobs: object.blobs, range: range), deliver: deliver) }
+    }
+
+    private func read(_ plan: ReadPlan, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
+        var plan = plan
         guard let first = plan.next() else { return }
         guard let second = plan.next() else {
             try await ChunkReader(read: first, store: self).deliver(to: deliver)

@@ -2,6 +2,7 @@ internal import ChunkTransport
 internal import Core
 internal import Logging
 internal import Metadata
+internal import Placement
 
 /// Repair: what a node should have and has not is fetched by that node from another one.
 extension ObjectStore {
@@ -21,7 +22,9 @@ extension ObjectStore {
             }
             while !Task.isCancelled {
                 do {
-                    if try await repairBatch() == 0 {
+                    if background.isPaused {
+                        try await time.sleep(for: configuration.backgroundInterval)
+                    } else if try await repairBatch() == 0 {
                         try await repairRequested.wait(atMost: configuration.backgroundInterval, time: time)
                     }
                 } catch is CancellationError {
@@ -42,8 +45,10 @@ extension ObjectStore {
         if !reports.isEmpty { try await metadata.enqueueRepairs(reports) }
         let due = try await metadata.dueRepairs(at: time.now(), nodes: nodes.ids(in: .up), limit: Self.batchSize)
         guard !due.isEmpty else { return 0 }
+        let obsolete = try await obsolete(among: due)
+        let wanted = due.filter { !obsolete.contains($0) }
         let outcomes = await withTaskGroup(of: (RepairRecord, Bool).self) { group in
-            var rest = due[...]
+            var rest = wanted[...]
             for repair in rest.prefix(configuration.repairConcurrency) { group.addTask { (repair, await self.attempt(repair)) } }
             rest = rest.dropFirst(configuration.repairConcurrency)
             var outcomes: [(RepairRecord, Bool)] = []
@@ -54,9 +59,19 @@ extension ObjectStore {
             return outcomes
         }
         try Task.checkCancellation()
-        try await metadata.finishRepairs(outcomes.filter(\.1).map(\.0))
+        try await metadata.finishRepairs(outcomes.filter(\.1).map(\.0) + due.filter { obsolete.contains($0) })
         try await postpone(outcomes.filter { !$0.1 }.map(\.0))
         return due.count
+    }
+
+    /// Repairs on nodes that the layout of the blob, which may have moved since, does not name.
+    private func obsolete(among due: [RepairRecord]) async throws -> Set<RepairRecord> {
+        let blobs = try await metadata.blobs(Set(due.map(\.fragment.chunk.blob)).sorted())
+        let layouts = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, map.layout(version: $0.layoutVersion) ?? map.current) })
+        return Set(
+            due.filter { repair in
+                layouts[repair.fragment.chunk.blob].map { !map.holders(of: repair.fragment.chunk, in: $0).contains(repair.node) } ?? false
+            })
     }
 
     /// Sets the next time of repairs that failed, and drops those of blobs that are gone: a read that a deletion overtook
@@ -81,7 +96,7 @@ extension ObjectStore {
         do {
             if repair.reason != .corrupt, try await target.stat(repair.fragment) != nil { return true }
             let (wanted, successors) = map.places(of: repair.fragment.chunk, layoutVersion: repair.layoutVersion)
-            let sources = nodes.byHealth(wanted + successors).filter { $0 != repair.node && nodes.state(of: $0) != .down }
+            let sources = nodes.byHealth(wanted + successors).filter { $0 != repair.node && nodes.health(of: $0) != .down }
             _ = try await target.pull(repair.fragment, from: sources.compactMap(nodes.peer))
             logger.info(
                 "fragment restored",

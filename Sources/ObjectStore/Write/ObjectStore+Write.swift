@@ -18,9 +18,8 @@ extension ObjectStore {
     where Body.Element == ByteBuffer {
         let now = time.now()
         let file = FileID(time: now, random: random)
-        return try await write(
-            ObjectName(bucket: fileBucket, key: file.description, version: VersionID(time: now, random: random)),
-            description: description, body: body)
+        let name = ObjectName(bucket: fileBucket, key: file.description, version: VersionID(time: now, random: random))
+        return try await background.serving { try await write(name, description: description, body: body) }
     }
 
     /// The write path: body -> chunks -> nodes -> one metadata transaction that makes the object visible.
@@ -64,6 +63,10 @@ extension ObjectStore {
             // left for the sweep, which asks the database.
             try await committing { try await self.metadata.commit(record, repairs: repairs) }
             if !repairs.isEmpty { repairRequested.raise() }
+            if layout.version < map.current.version {
+                rebalance.noteNewLayout()
+                rebalanceRequested.raise()
+            }
             return record
         }
     }

@@ -1,0 +1,261 @@
+internal import ChunkTransport
+public import Core
+internal import Logging
+internal import Metadata
+internal import Placement
+
+/// Changes of the cluster: one at a time, each saved in one transaction before anybody works by it.
+extension ObjectStore: ClusterAdministration {
+    static let pausedFlag = "background-paused"
+    private static let weightLimit = 1e6
+
+    public func layoutStatus() async throws -> LayoutStatus {
+        let layout = map.current
+        return LayoutStatus(
+            version: layout.version, partitionCount: layout.partitionCount, replicas: layout.replicas, members: layout.memberStatus)
+    }
+
+    public func plan(_ change: LayoutChange) async throws -> LayoutPlan {
+        let (_, layout) = try proposal(change)
+        return try await plan(layout)
+    }
+
+    public func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan {
+        try await layoutChanges.withPermit {
+            let (record, layout) = try proposal(change)
+            let plan = try await plan(layout)
+            if !force { try await refuseIfUnsafe(change, layout: layout, plan: plan) }
+            if case .restore = change { try await requireAnswer(of: record) }
+            try await adopt(layout, with: record)
+            logger.notice("layout changed", metadata: ["change": "\(change)", "version": "\(layout.version)"])
+            return plan
+        }
+    }
+
+    public func setBackgroundPaused(_ isPaused: Bool) async throws {
+        try await committing { try await self.metadata.setFlag(named: Self.pausedFlag, to: isPaused) }
+        background.setPaused(isPaused)
+        logger.notice(isPaused ? "background movement paused" : "background movement resumed")
+    }
+
+    // MARK: Members
+
+    public func addNode(at address: String) async throws -> NodeID {
+        let (transport, information) = try await claim(address)
+        try await admit(information, at: address, transport: transport, isOrdered: true)
+        return information.id
+    }
+
+    public func join(_ request: JoinRequest) async throws -> JoinAnswer {
+        let answer = { JoinAnswer(cluster: self.cluster, layoutVersion: self.map.current.version) }
+        // A node that says what is known needs no more than an answer.
+        if let known = nodes.record(of: request.node), known.address == request.address, known.membership.isPresent,
+            nodes.information(on: request.node)?.instance == request.instance, nodes.health(of: request.node) == .up
+        {
+            return answer()
+        }
+        let (transport, information) = try await claim(request.address)
+        guard information.id == request.node, information.instance == request.instance else {
+            throw AdministrationError.notAdmitted(detail: "another node, \(information.id), answers at \(request.address)")
+        }
+        try await admit(information, at: request.address, transport: transport, isOrdered: false)
+        return answer()
+    }
+
+    /// Asks the node at an address to be of this cluster.
+    private func claim(_ address: String) async throws -> (any ChunkTransport, NodeInformation) {
+        do {
+            let transport = try connect(address)
+            return (transport, try await transport.claim(for: cluster))
+        } catch NodeError.unauthenticated {
+            throw AdministrationError.notAdmitted(detail: "the storage node at \(address) has another cluster secret")
+        } catch NodeError.wrongCluster(_, let other) {
+            throw AdministrationError.notAdmitted(
+                detail: "the storage node at \(address) belongs to cluster \(other), this is cluster \(cluster)")
+        } catch let error as NodeError {
+            throw AdministrationError.unreachable(address: address, detail: "\(error)")
+        }
+    }
+
+    /// Makes a node that answers a member, or takes note of where it is now.
+    /// - Parameter isOrdered: whether a person asked: then a node that was removed is taken back.
+    private func admit(
+        _ information: NodeInformation, at address: String, transport: any ChunkTransport, isOrdered: Bool
+    ) async throws {
+        try await layoutChanges.withPermit {
+            let known = nodes.record(of: information.id)
+            if let known, known.address != address, try await isAlive(known, otherThan: information) { return }
+            if let known, known.membership == .left, !isOrdered {
+                throw AdministrationError.notAdmitted(
+                    detail: "node \(known.id) was removed from the cluster; chunkflow cluster restore takes it back")
+            }
+            let isBack = known.map { !$0.membership.isPresent } ?? true
+            let record = NodeRecord(
+                id: information.id, address: address, zone: information.zone, addedAt: known?.addedAt ?? time.now(),
+                weight: known?.weight ?? 1, membership: isBack ? .member : known?.membership ?? .member)
+            let member = ClusterNodes.Member(record: record, transport: transport)
+            guard isBack || known?.zone != record.zone else {
+                if known != record { try await committing { try await self.metadata.saveNode(record) } }
+                nodes.update(member, information: information)
+                return
+            }
+            let layout = try nextLayout(with: record)
+            // Reachable before anybody is sent there.
+            nodes.update(member, information: information)
+            try await adopt(layout, with: record)
+            logger.notice(
+                "storage node is a member", metadata: ["node": "\(record.id)", "address": "\(address)", "layout": "\(layout.version)"])
+        }
+    }
+
+    /// Whether the node that was known answers where it was known: the same process, under another name of its.
+    /// - Throws: ``AdministrationError/notAdmitted(detail:)`` when it is another process.
+    private func isAlive(_ known: NodeRecord, otherThan information: NodeInformation) async throws -> Bool {
+        guard let transport = nodes.transport(to: known.id), let there = try? await transport.information(), there.id == known.id else {
+            return false
+        }
+        guard there.instance == information.instance else {
+            throw AdministrationError.notAdmitted(
+                detail: "node \(known.id) is alive at \(known.address): this one has a copy of its data directory")
+        }
+        return true
+    }
+
+    // MARK: Layouts
+
+    /// The record that a change alters, and the layout that follows.
+    private func proposal(_ change: LayoutChange) throws -> (NodeRecord, Layout) {
+        guard var record = nodes.record(of: change.node) else { throw AdministrationError.unknownNode(change.node) }
+        switch (change, record.membership) {
+        case (.drain, .member): record.membership = .draining
+        case (.drain, .draining), (.drain, .left), (.drain, .lost), (.remove, .left), (.restore, .member):
+            throw AdministrationError.invalid(detail: "node \(record.id) is \(record.membership.rawValue)")
+        case (.remove, _): record.membership = .left
+        case (.restore, _): record.membership = .member
+        case (.setWeight(_, let weight), _):
+            guard weight.isFinite, weight > 0, weight <= Self.weightLimit else {
+                throw AdministrationError.invalid(
+                    detail: "a weight of \(weight): more than 0 and at most \(Int(Self.weightLimit)) is accepted")
+            }
+            record.weight = weight
+        }
+        return (record, try nextLayout(with: record))
+    }
+
+    func nextLayout(with record: NodeRecord) throws -> Layout {
+        let members = (nodes.records.filter { $0.id != record.id } + [record]).filter { $0.membership == .member }
+        guard !members.isEmpty else { throw AdministrationError.invalid(detail: "no node would be left") }
+        do {
+            return try map.current.next(members: members.map(LayoutMember.init), replicas: configuration.replicas)
+        } catch {
+            throw AdministrationError.invalid(detail: "no layout can be made: \(error)")
+        }
+    }
+
+    /// Saves a layout and the node that changes with it, and works by them from then on.
+    func adopt(_ layout: Layout, with record: NodeRecord) async throws {
+        try await committing {
+            try await self.metadata.saveLayout(version: layout.version, encoded: layout.encoded(), nodes: [record], at: self.time.now())
+        }
+        nodes.update(record)
+        map.adopt(layout)
+        rebalance.noteNewLayout()
+        rebalanceRequested.raise()
+    }
+
+    private func plan(_ layout: Layout) async throws -> LayoutPlan {
+        let current = map.current
+        let moved = layout.movedFragments(from: current)
+        let totals = try await committing { try await self.metadata.totals() }
+        return LayoutPlan(
+            fromVersion: current.version, toVersion: layout.version, movedPartitions: moved,
+            leastPartitions: layout.leastMovement(from: current),
+            movedBytes: Int64(Double(totals.byteCount) * Double(moved) / Double(layout.partitionCount)), members: layout.memberStatus)
+    }
+
+    // MARK: What is refused
+
+    private func refuseIfUnsafe(_ change: LayoutChange, layout: Layout, plan: LayoutPlan) async throws {
+        switch change {
+        case .drain(let node):
+            try refuseFewerCopies(layout)
+            let available = layout.members.reduce(Int64(0)) { $0 + (nodes.information(on: $1.node)?.availableBytes ?? 0) }
+            let needed = max(plan.movedBytes, nodes.information(on: node)?.liveBytes ?? 0)
+            guard needed <= available else {
+                throw AdministrationError.refused(
+                    detail: "\(needed) bytes have to move and the other nodes have room for \(available)")
+            }
+        case .remove(let node):
+            try refuseFewerCopies(layout)
+            let lost = try await partitionsHeldOnly(by: node)
+            guard lost == 0 else {
+                throw AdministrationError.refused(
+                    detail: "no other node that answers holds \(lost) of \(layout.partitionCount) partitions: what is in them would be lost"
+                )
+            }
+        case .setWeight, .restore: break
+        }
+    }
+
+    private func refuseFewerCopies(_ layout: Layout) throws {
+        let copies = map.current.replicas
+        guard layout.replicas >= copies else {
+            throw AdministrationError.refused(
+                detail: "\(layout.members.count) nodes would be left, which hold \(layout.replicas) copies instead of \(copies)")
+        }
+    }
+
+    /// Partitions, with something in them, of which a node has the only copy that can be reached, under any layout in use.
+    private func partitionsHeldOnly(by node: NodeID) async throws -> Int {
+        let current = map.current
+        let (totals, oldest) = try await committing { try await self.metadata.unmoved(before: current.version + 1) }
+        guard totals.blobCount > 0 else { return 0 }
+        let reachable = Set(nodes.ids.filter { $0 != node && nodes.health(of: $0) != .down })
+        let layouts = ((oldest ?? current.version)...current.version).compactMap(map.layout)
+        return (0..<current.partitionCount).count { partition in
+            layouts.contains { layout in
+                let holders = layout.nodes(of: partition)
+                return holders.contains(node) && !holders.contains { reachable.contains($0) }
+            }
+        }
+    }
+
+    private func requireAnswer(of record: NodeRecord) async throws {
+        guard let transport = nodes.transport(to: record.id) else { throw AdministrationError.unknownNode(record.id) }
+        do {
+            _ = try await transport.claim(for: cluster)
+        } catch let error as NodeError {
+            throw AdministrationError.unreachable(address: record.address, detail: "\(error)")
+        }
+    }
+}
+
+extension LayoutChange {
+    var node: NodeID {
+        switch self {
+        case .drain(let node), .remove(let node), .setWeight(let node, _), .restore(let node): node
+        }
+    }
+}
+
+extension Layout {
+    /// Copies of partitions by node.
+    private var holdings: [NodeID: Int] {
+        (0..<partitionCount).reduce(into: [:]) { counts, partition in
+            for node in nodes(of: partition) { counts[node, default: 0] += 1 }
+        }
+    }
+
+    fileprivate var memberStatus: [LayoutMemberStatus] {
+        let holdings = holdings
+        return members.map {
+            LayoutMemberStatus(node: $0.node, weight: $0.weight, zone: $0.zone, partitions: holdings[$0.node] ?? 0)
+        }
+    }
+
+    /// The least that must move to give every node as many partitions as this layout does.
+    fileprivate func leastMovement(from old: Layout) -> Int {
+        let before = old.holdings
+        return holdings.reduce(0) { $0 + max(0, $1.value - (before[$1.key] ?? 0)) }
+    }
+}
