@@ -29,6 +29,8 @@ public struct GatewayFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.s3.flag, help: SettingsTable.s3.help()) var s3: String?
     @Option(name: SettingsTable.cluster.flag, help: SettingsTable.cluster.help()) var cluster: String?
     @Option(name: SettingsTable.chunkSize.flag, help: SettingsTable.chunkSize.help()) var chunkSize: String?
+    @Option(name: SettingsTable.nodeGrace.flag, help: SettingsTable.nodeGrace.help()) var nodeGrace: String?
+    @Option(name: SettingsTable.rebalanceRate.flag, help: SettingsTable.rebalanceRate.help()) var rebalanceRate: String?
     @Option(name: SettingsTable.rootAccessKey.flag, help: SettingsTable.rootAccessKey.help()) var rootAccessKey: String?
     @Option(name: SettingsTable.rootSecretKey.flag, help: SettingsTable.rootSecretKey.help()) var rootSecretKey: String?
 
@@ -40,6 +42,8 @@ public struct GatewayFlags: ParsableArguments, Sendable {
             SettingsTable.s3.description.name: s3,
             SettingsTable.cluster.description.name: cluster,
             SettingsTable.chunkSize.description.name: chunkSize,
+            SettingsTable.nodeGrace.description.name: nodeGrace,
+            SettingsTable.rebalanceRate.description.name: rebalanceRate,
             SettingsTable.rootAccessKey.description.name: rootAccessKey,
             SettingsTable.rootSecretKey.description.name: rootSecretKey,
         ]

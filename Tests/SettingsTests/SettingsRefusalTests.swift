@@ -9,7 +9,8 @@ struct SettingsRefusalTests {
         ("cluster", "host:-1"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
         ("replicas", "17"), ("replicas", "three"), ("write-quorum", "0"), ("write-quorum", "4"), ("chunk-size", "1"),
         ("chunk-size", "65KiB"), ("chunk-size", "128MiB"), ("chunk-size", "8 MB"), ("durability", "fast"), ("log-level", "verbose"),
-        ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("root-access-key", "a"),
+        ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("node-grace", "0"), ("node-grace", "10m"), ("rebalance-rate", "fast"),
+        ("rebalance-rate", "1GB"), ("root-access-key", "a"),
     ]
 
     @Test("a wrong value is refused in one line with setting, value, origin and what is accepted", arguments: wrong)

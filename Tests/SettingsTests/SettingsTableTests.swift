@@ -38,6 +38,8 @@ struct SettingsTableTests {
                 (executable, "replicas", "CHUNKFLOW_REPLICAS", executable == .server ? "2" : "3"),
                 (executable, "write-quorum", "CHUNKFLOW_WRITE_QUORUM", "2"),
                 (executable, "chunk-size", "CHUNKFLOW_CHUNK_SIZE", "8MiB"),
+                (executable, "node-grace", "CHUNKFLOW_NODE_GRACE", "600"),
+                (executable, "rebalance-rate", "CHUNKFLOW_REBALANCE_RATE", "256MiB"),
                 (executable, "root-access-key", "CHUNKFLOW_ROOT_ACCESS_KEY", nil),
                 (executable, "root-secret-key", "CHUNKFLOW_ROOT_SECRET_KEY", nil),
             ]
