@@ -94,12 +94,12 @@ public struct NodeInformation: Hashable, Sendable {
     public var fragmentCount: Int64
     /// Fragments found corrupt and not yet replaced.
     public var quarantinedCount: Int64
-    /// Drawn at every start of the node: tells a node from a copy of its data directory.
-    public var instance: UInt64 = 0
+    /// Drawn at every start: tells the node from a copy of its data directory. 0 when it does not say.
+    public var instance: UInt64
 
     public init(
         id: NodeID, cluster: ClusterID?, zone: String, version: String, capacityBytes: Int64, availableBytes: Int64, usedBytes: Int64,
-        liveBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64
+        liveBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, instance: UInt64 = 0
     ) {
         self.id = id
         self.cluster = cluster
@@ -111,6 +111,7 @@ public struct NodeInformation: Hashable, Sendable {
         self.liveBytes = liveBytes
         self.fragmentCount = fragmentCount
         self.quarantinedCount = quarantinedCount
+        self.instance = instance
     }
 }
 

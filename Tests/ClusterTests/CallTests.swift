@@ -1,3 +1,4 @@
+import ChunkStore
 import ChunkTransport
 import Core
 import NIOCore
@@ -110,6 +111,27 @@ struct CallTests {
             let claimed = try await transport.claim(for: cluster)
             #expect(claimed.cluster == cluster)
             #expect(try await transport.information() == claimed)
+        }
+    }
+
+    @Test("a node and a copy of its data directory have one name and two instances")
+    func instances() async throws {
+        let identity = InMemoryNodeIdentityStore()
+        func start() async throws -> LocalChunkTransport {
+            let store = try await ChunkStore.open(
+                disk: SimulatedDisk(), configuration: ChunkStore.Configuration(), executor: ThreadPoolExecutor(threadCount: 1),
+                time: SystemTime(), random: SystemRandom(), logger: ClusterFixture.logger)
+            return try LocalChunkTransport(
+                store: store, identity: identity, zone: "", version: "1",
+                peers: GRPCPeerDialer(secret: nil, time: SystemTime(), logger: ClusterFixture.logger), time: SystemTime(),
+                random: SystemRandom(), logger: ClusterFixture.logger)
+        }
+        let (one, other) = (try await start(), try await start())
+        #expect(one.id == other.id)
+        #expect(one.instance != other.instance)
+        for node in [one, other] {
+            let told = try await ClusterFixture.withNode(node) { try await $0.information().instance }
+            #expect(told == node.instance && told != 0)
         }
     }
 

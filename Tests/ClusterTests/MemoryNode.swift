@@ -142,7 +142,8 @@ final class MemoryNode: ChunkTransport {
         try await begin()
         return NodeInformation(
             id: id, cluster: state.withLock { $0.cluster }, zone: "här", version: "1.2.3", capacityBytes: .max, availableBytes: 2,
-            usedBytes: 3, liveBytes: 4, fragmentCount: Int64(fragments.count), quarantinedCount: 6)
+            usedBytes: 3, liveBytes: 4, fragmentCount: Int64(fragments.count), quarantinedCount: 6,
+            instance: .max)
     }
 
     func claim(for cluster: ClusterID) async throws -> NodeInformation {

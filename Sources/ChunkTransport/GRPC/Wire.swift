@@ -65,6 +65,7 @@ package enum Wire {
             $0.liveBytes = information.liveBytes
             $0.fragmentCount = information.fragmentCount
             $0.quarantinedCount = information.quarantinedCount
+            $0.instance = information.instance
         }
     }
 
@@ -73,7 +74,7 @@ package enum Wire {
             id: try node(message.node), cluster: message.hasCluster ? try cluster(message.cluster) : nil, zone: message.zone,
             version: message.version, capacityBytes: message.capacityBytes, availableBytes: message.availableBytes,
             usedBytes: message.usedBytes, liveBytes: message.liveBytes, fragmentCount: message.fragmentCount,
-            quarantinedCount: message.quarantinedCount)
+            quarantinedCount: message.quarantinedCount, instance: message.instance)
     }
 
     package static func cluster(_ bytes: Data) throws -> ClusterID {

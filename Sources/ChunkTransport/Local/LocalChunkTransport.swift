@@ -9,6 +9,8 @@ import Synchronization
 public final class LocalChunkTransport: ChunkTransport {
     /// The node's name, for its whole life.
     public let id: NodeID
+    /// Drawn when this was made, never 0: tells the node from a copy of its data directory.
+    public let instance: UInt64
 
     private let store: ChunkStore
     private let identityStore: any NodeIdentityStore
@@ -38,6 +40,7 @@ public final class LocalChunkTransport: ChunkTransport {
             try identity.save(saved)
         }
         id = saved.node
+        instance = max(1, random.next())
         cluster = Mutex(saved.cluster)
         self.store = store
         identityStore = identity
@@ -78,7 +81,7 @@ public final class LocalChunkTransport: ChunkTransport {
             id: id, cluster: cluster.withLock { $0 }, zone: zone, version: version, capacityBytes: Int64(statistics.capacityBytes),
             availableBytes: Int64(statistics.availableBytes), usedBytes: Int64(statistics.usedBytes),
             liveBytes: Int64(statistics.liveBytes), fragmentCount: Int64(statistics.fragmentCount),
-            quarantinedCount: Int64(statistics.quarantinedCount))
+            quarantinedCount: Int64(statistics.quarantinedCount), instance: instance)
     }
 
     public func claim(for wanted: ClusterID) throws -> NodeInformation {

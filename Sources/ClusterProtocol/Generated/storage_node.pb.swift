@@ -365,6 +365,9 @@ public nonisolated struct Chunkflow_Storage_V1_NodeInformation: Sendable {
 
   public var quarantinedCount: Int64 = 0
 
+  /// Drawn at random whenever the node starts: tells it from a copy of its data directory. 0 when it does not say.
+  public var instance: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1094,7 +1097,7 @@ nonisolated extension Chunkflow_Storage_V1_GetInformationRequest: SwiftProtobuf.
 
 nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeInformation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}cluster\0\u{1}zone\0\u{1}version\0\u{3}capacity_bytes\0\u{3}available_bytes\0\u{3}used_bytes\0\u{3}live_bytes\0\u{3}fragment_count\0\u{3}quarantined_count\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}cluster\0\u{1}zone\0\u{1}version\0\u{3}capacity_bytes\0\u{3}available_bytes\0\u{3}used_bytes\0\u{3}live_bytes\0\u{3}fragment_count\0\u{3}quarantined_count\0\u{1}instance\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1112,6 +1115,7 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
       case 8: try { try decoder.decodeSingularInt64Field(value: &self.liveBytes) }()
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.fragmentCount) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.quarantinedCount) }()
+      case 11: try { try decoder.decodeSingularFixed64Field(value: &self.instance) }()
       default: break
       }
     }
@@ -1152,6 +1156,9 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
     if self.quarantinedCount != 0 {
       try visitor.visitSingularInt64Field(value: self.quarantinedCount, fieldNumber: 10)
     }
+    if self.instance != 0 {
+      try visitor.visitSingularFixed64Field(value: self.instance, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1166,6 +1173,7 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
     if lhs.liveBytes != rhs.liveBytes {return false}
     if lhs.fragmentCount != rhs.fragmentCount {return false}
     if lhs.quarantinedCount != rhs.quarantinedCount {return false}
+    if lhs.instance != rhs.instance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
