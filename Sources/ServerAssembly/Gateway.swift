@@ -65,7 +65,7 @@ struct Gateway: Sendable {
         let http = try await ServerProcess.listening("http", at: settings.http) {
             try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
         }
-        let cluster = StorageServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
+        let cluster = ClusterServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
         let announcement = Announcement {
             ServerProcess.announce(listener: "http", http.address)
             let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }

@@ -18,7 +18,7 @@ public enum StorageRole {
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
             directory: settings.process.dataDirectory, zone: settings.zone ?? "", process: settings.process, peers: peers, logger: logger)
-        let server = StorageServer(
+        let server = ClusterServer(
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
         let announcement = Announcement {
@@ -48,7 +48,7 @@ struct StartError: Error, CustomStringConvertible {
 struct Listener: Service {
     let setting: String
     let address: HostPort
-    let server: StorageServer
+    let server: ClusterServer
 
     func run() async throws { try await ServerProcess.listening(setting, at: address) { try await server.run() } }
 }

@@ -43,8 +43,8 @@ enum ClusterFixture {
         return queue
     }
 
-    static func server(_ node: any ChunkTransport, listen: HostPort = loopback, secret: String? = nil) -> StorageServer {
-        StorageServer(node: node, listen: listen, secret: secret, shutdownTimeout: .seconds(5), logger: logger)
+    static func server(_ node: any ChunkTransport, listen: HostPort = loopback, secret: String? = nil) -> ClusterServer {
+        ClusterServer(node: node, listen: listen, secret: secret, shutdownTimeout: .seconds(5), logger: logger)
     }
 
     /// Runs `body` against `node` behind a real socket.
@@ -74,13 +74,13 @@ enum ClusterFixture {
 
 /// A server that a test can kill and start again.
 final class RunningServer: Sendable {
-    let server: StorageServer
+    let server: ClusterServer
     let port: Int
     private let task: Task<Void, any Error>
 
     var address: String { "127.0.0.1:\(port)" }
 
-    private init(server: StorageServer, port: Int, task: Task<Void, any Error>) {
+    private init(server: ClusterServer, port: Int, task: Task<Void, any Error>) {
         self.server = server
         self.port = port
         self.task = task
@@ -92,10 +92,10 @@ final class RunningServer: Sendable {
 
     /// A server that has nothing but the health service.
     static func healthOnly() async throws -> RunningServer {
-        try await start(StorageServer.health(listen: ClusterFixture.loopback, secret: nil, logger: ClusterFixture.logger))
+        try await start(ClusterServer.health(listen: ClusterFixture.loopback, secret: nil, logger: ClusterFixture.logger))
     }
 
-    private static func start(_ server: StorageServer) async throws -> RunningServer {
+    private static func start(_ server: ClusterServer) async throws -> RunningServer {
         let task = Task { try await server.run() }
         let bound = try await server.boundAddress()
         return RunningServer(server: server, port: bound.port, task: task)

@@ -47,7 +47,7 @@ struct ServerTests {
         let node = MemoryNode()
         let door = Door()
         node.behave { $0.beforeCall = { try await door.pass() } }
-        let server = StorageServer(
+        let server = ClusterServer(
             node: node, listen: ClusterFixture.loopback, secret: nil, shutdownTimeout: .milliseconds(200), logger: ClusterFixture.logger)
         let running = Task { try await server.run() }
         let address = try await server.boundAddress().description

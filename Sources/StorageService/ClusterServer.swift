@@ -6,8 +6,9 @@ internal import GRPCNIOTransportHTTP2Posix
 public import Logging
 public import ServiceLifecycle
 
-/// gRPC in front of a storage node, or of nothing but the health service. Safe to use from any task.
-public final class StorageServer: Service {
+/// The gRPC listener of a server of the cluster: in front of a storage node, of other services, or of nothing but the health
+/// service. Safe to use from any task.
+public final class ClusterServer: Service {
     private typealias Transport = HTTP2ServerTransport.Posix
 
     private let transport: Transport
@@ -35,8 +36,8 @@ public final class StorageServer: Service {
     }
 
     /// A server that answers health checks only.
-    public static func health(listen: HostPort, secret: String?, logger: Logger) -> StorageServer {
-        StorageServer(
+    public static func health(listen: HostPort, secret: String?, logger: Logger) -> ClusterServer {
+        ClusterServer(
             services: [], names: [], listen: listen, secret: secret, shutdownTimeout: .seconds(1), time: SystemTime(),
             logger: logger)
     }
