@@ -5,8 +5,8 @@ import PackageDescription
 //
 //   distributor   storage   chunkflow          executables: parse arguments, run
 //            ServerAssembly    Client          wiring of the server roles | the command line client
-//   RESTAPI   AdminAPI   StorageService        edges: HTTP and gRPC to domain calls
-//      HTTPEdge |            |
+//   RESTAPI   AdminAPI   ClusterService        edges: HTTP and gRPC to domain calls
+//      HTTPEdge |      |    StorageService
 //        ObjectStore         |                 write and read path, repair, collection
 //   Metadata  Placement  ChunkTransport  ChunkStore
 //                 Core                         no I/O
@@ -91,6 +91,9 @@ let package = Package(
                 "Core", "ChunkTransport", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf,
                 lifecycle, logging,
             ]),
+        library(
+            "ClusterService",
+            ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
         library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioHTTP1]),
@@ -98,9 +101,9 @@ let package = Package(
         library(
             "ServerAssembly",
             [
-                "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "HTTPEdge", "RESTAPI",
-                "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore,
-                nioPosix, grpcCore, grpcTransport, logging,
+                "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
+                "HTTPEdge", "RESTAPI", "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore, nioPosix, grpcCore,
+                grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
 
@@ -116,8 +119,8 @@ let package = Package(
         tests(
             "ClusterTests",
             [
-                "StorageService", "ChunkTransport", "ChunkStore", "ClusterProtocol", "Core", nioCore, nioPosix, grpcCore, grpcTransport,
-                grpcProtobuf, swiftProtobuf, logging,
+                "ServerAssembly", "ClusterService", "StorageService", "ObjectStore", "ChunkTransport", "ChunkStore", "ClusterProtocol",
+                "Core", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging,
             ]),
         tests(
             "RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),

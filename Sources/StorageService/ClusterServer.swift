@@ -1,7 +1,7 @@
 public import ChunkTransport
 internal import ClusterProtocol
 public import Core
-internal import GRPCCore
+package import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 public import Logging
 public import ServiceLifecycle
@@ -42,9 +42,13 @@ public final class ClusterServer: Service {
             logger: logger)
     }
 
-    private init(
-        services: [any RegistrableRPCService], names: [ServiceDescriptor], listen: HostPort, secret: String?, shutdownTimeout: Duration,
-        time: any TimeSource, logger: Logger
+    /// A server of whatever services, behind the same guards as a storage node.
+    /// - Parameters:
+    ///   - names: of the services, for health checks.
+    ///   - interceptors: passed by every call but health checks, before the guards.
+    package init(
+        services: [any RegistrableRPCService], names: [ServiceDescriptor], interceptors: [any ServerInterceptor] = [], listen: HostPort,
+        secret: String?, shutdownTimeout: Duration, time: any TimeSource, logger: Logger
     ) {
         health = HealthService(services: Set(names.map(\.fullyQualifiedService)))
         self.shutdownTimeout = shutdownTimeout
@@ -67,9 +71,9 @@ public final class ClusterServer: Service {
         transport = Transport(address: address, transportSecurity: .plaintext, config: config)
         let open: Set<ServiceDescriptor> = [Grpc_Health_V1_Health.descriptor]
         let secrets: [any ServerInterceptor] = secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []
-        let guards = secrets + [ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate)]
-        let interceptors = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
-        server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: interceptors)
+        let guards = interceptors + secrets + [ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate)]
+        let pipeline = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
+        server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: pipeline)
     }
 
     /// Where it listens, as soon as it does.

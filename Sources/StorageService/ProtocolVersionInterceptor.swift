@@ -12,7 +12,7 @@ struct ProtocolVersionInterceptor: ServerInterceptor {
         let spoken = ClusterMetadata.currentVersion
         guard given == spoken else {
             throw NodeError.invalid(
-                detail: "the caller speaks version \(given.prefix(16)) of the node protocol, this node version \(spoken)"
+                detail: "the caller speaks version \(given.prefix(16)) of the protocol between servers, this server version \(spoken)"
             ).rpcError
         }
         return try await next(request, context)

@@ -95,7 +95,7 @@ final class RunningServer: Sendable {
         try await start(ClusterServer.health(listen: ClusterFixture.loopback, secret: nil, logger: ClusterFixture.logger))
     }
 
-    private static func start(_ server: ClusterServer) async throws -> RunningServer {
+    static func start(_ server: ClusterServer) async throws -> RunningServer {
         let task = Task { try await server.run() }
         let bound = try await server.boundAddress()
         return RunningServer(server: server, port: bound.port, task: task)

@@ -8,8 +8,12 @@ import StorageService
 enum RawClient {
     typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
 
-    static func with<Value: Sendable>(port: Int, _ body: @escaping @Sendable (Client) async throws -> Value) async throws -> Value {
-        let transport = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
+    static func with<Value: Sendable>(
+        host: String = "127.0.0.1", port: Int, _ body: @escaping @Sendable (Client) async throws -> Value
+    ) async throws -> Value {
+        let target: any ResolvableTarget =
+            host.contains(":") ? .ipv6(address: host, port: port) : .ipv4(address: host, port: port)
+        let transport = try HTTP2ClientTransport.Posix(target: target, transportSecurity: .plaintext)
         return try await withGRPCClient(transport: transport) { try await body($0) }
     }
 

@@ -50,10 +50,7 @@ public final class GRPCChunkTransport: ChunkTransport {
         self.parsed = parsed
         self.timeouts = timeouts
         self.time = time
-        var metadata = Metadata()
-        metadata.addString(ClusterMetadata.currentVersion, forKey: ClusterMetadata.version)
-        if let secret { metadata.addString(secret, forKey: ClusterMetadata.secret) }
-        self.metadata = metadata
+        metadata = ClusterMetadata.ofCall(secret: secret)
         (opened, opening) = AsyncStream.makeStream()
         do {
             let connection = try NodeConnection(to: parsed, time: time)
@@ -308,8 +305,6 @@ public final class GRPCChunkTransport: ChunkTransport {
     }
 
     private func unreachable(_ detail: String, on connection: NodeConnection) -> NodeError {
-        guard let name = connection.name else { return .unreachable(address: address, detail: detail) }
-        name.doubt()
-        return .unreachable(address: address, detail: name.isUnknown ? "the name \(name.host) does not resolve" : detail)
+        .unreachable(address: address, detail: connection.failed(detail))
     }
 }

@@ -10,7 +10,7 @@ final class NodeConnection: Sendable {
 
     let client: Client
     /// nil when the node is named by an IP address.
-    let name: NodeName?
+    private let name: NodeName?
 
     /// - Throws: when gRPC cannot make a transport.
     init(to address: HostPort, time: any TimeSource) throws {
@@ -36,5 +36,14 @@ final class NodeConnection: Sendable {
         client = GRPCClient(
             transport: try HTTP2ClientTransport.Posix(
                 target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers))
+    }
+
+    /// Says that the other side could not be reached: its name is looked up again.
+    /// - Parameter detail: what was seen of it.
+    /// - Returns: `detail`, or that the name is the trouble.
+    func failed(_ detail: String) -> String {
+        guard let name else { return detail }
+        name.doubt()
+        return name.isUnknown ? "the name \(name.host) does not resolve" : detail
     }
 }

@@ -19,6 +19,14 @@ public enum ClusterMetadata {
     public static let currentVersion = "1"
     /// A `NodeErrorDetail`, in the trailers of a call that failed.
     public static let error = "chunkflow-error-bin"
+
+    /// What every call carries.
+    public static func ofCall(secret: String?, version: String = currentVersion) -> Metadata {
+        var metadata = Metadata()
+        metadata.addString(version, forKey: Self.version)
+        if let secret { metadata.addString(secret, forKey: Self.secret) }
+        return metadata
+    }
 }
 
 /// HTTP/2 settings of both ends. gRPC's own defaults cost a factor of ten between servers (docs/measurements.md).
