@@ -1,5 +1,6 @@
 internal import AdminAPI
 internal import ChunkTransport
+internal import ClusterService
 internal import Core
 internal import Foundation
 internal import HTTPEdge
@@ -57,15 +58,19 @@ struct Gateway: Sendable {
     }
 
     /// Serves until the process is told to stop.
-    /// - Parameter services: what else runs as long as this does.
-    func serve(_ store: ObjectStore, beside services: [any Service] = []) async throws {
+    /// - Parameters:
+    ///   - administration: what storage nodes join through; nil when none can.
+    ///   - services: what else runs as long as this does.
+    func serve(
+        _ store: ObjectStore, administration: (any ClusterAdministration)? = nil, beside services: [any Service] = []
+    ) async throws {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
         let router = Router(routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes, problem: storeProblem)
         let http = try await ServerProcess.listening("http", at: settings.http) {
             try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
         }
-        let cluster = ClusterServer.health(listen: settings.cluster, secret: process.clusterSecret?.revealed, logger: logger)
+        let cluster = clusterServer(administration)
         let announcement = Announcement {
             ServerProcess.announce(listener: "http", http.address)
             let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }
@@ -76,6 +81,12 @@ struct Gateway: Sendable {
         // Shut down in reverse: first nobody new is let in, the store's loops go last.
         try await ServerProcess.run(
             services + [StoreLoops(store: store), clusterListener, http, announcement], settings: process, logger: logger)
+    }
+
+    private func clusterServer(_ administration: (any ClusterAdministration)?) -> ClusterServer {
+        let secret = process.clusterSecret?.revealed
+        guard let administration else { return .health(listen: settings.cluster, secret: secret, logger: logger) }
+        return .membership(administration, listen: settings.cluster, secret: secret, logger: logger)
     }
 
     func close() async { await metadata.close() }

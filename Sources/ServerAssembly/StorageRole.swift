@@ -10,10 +10,6 @@ internal import StorageService
 public enum StorageRole {
     /// Runs the node until the process is told to stop.
     public static func run(_ settings: StorageSettings) async throws {
-        if let distributor = settings.join {
-            throw StartError(
-                "join: \"\(distributor)\" is not accepted; this version finds nodes through the distributor's storage-nodes setting only")
-        }
         let logger = ServerProcess.logger("storage", settings: settings.process)
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
@@ -21,15 +17,28 @@ public enum StorageRole {
         let server = ClusterServer(
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
+        let boundAddress: @Sendable () async throws -> HostPort = {
+            try await ServerProcess.listening("listen", at: settings.listen) { try await server.boundAddress() }
+        }
         let announcement = Announcement {
-            let address = try await ServerProcess.listening("listen", at: settings.listen) { try await server.boundAddress() }
-            ServerProcess.announce(listener: "grpc", address)
+            ServerProcess.announce(listener: "grpc", try await boundAddress())
             ServerProcess.announce("ready")
         }
         do {
-            try await ServerProcess.run(
-                [peers, node.maintenance, Listener(setting: "listen", address: settings.listen, server: server), announcement],
-                settings: settings.process, logger: logger)
+            let joining = try settings.join.map { distributor in
+                let client = try MembershipClient(
+                    distributor: distributor, secret: settings.process.clusterSecret?.revealed, time: SystemTime())
+                return JoinLoop(
+                    client: client, node: node.transport.id, instance: node.transport.instance,
+                    address: {
+                        // Listening comes first: the distributor calls back.
+                        let bound = try await boundAddress()
+                        return settings.advertise ?? bound
+                    }, time: SystemTime(), logger: logger)
+            }
+            let listener = Listener(setting: "listen", address: settings.listen, server: server)
+            let services: [any Service] = [peers, node.maintenance, listener, announcement]
+            try await ServerProcess.run(services + [joining].compactMap { $0 }, settings: settings.process, logger: logger)
         } catch {
             await node.close()
             throw error

@@ -51,7 +51,7 @@ public enum SettingsTable {
 
     static let advertise = Setting(
         "advertise", environment: "CHUNKFLOW_ADVERTISE", defaults: [.storage: nil], placeholder: "host:port",
-        help: "Address under which other servers reach this node; without it, the one that it listens on.",
+        help: "Address under which others reach this node. Without it: the one listened on, or, for 0.0.0.0, the one the distributor sees.",
         accepted: "host:port, the port from 1 to 65535", parse: peer)
 
     static let join = Setting(
