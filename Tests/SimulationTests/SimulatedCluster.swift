@@ -95,9 +95,17 @@ struct SimulatedFile: Hashable, Sendable {
     let byteCount: Int
 
     func bytes(_ range: Range<Int>) -> [UInt8] {
-        range.map { position in
-            UInt8(truncatingIfNeeded: mix64(seed &+ UInt64(position / 8)) >> UInt64(8 * (position % 8)))
+        let words = range.lowerBound / 8...range.upperBound / 8
+        let first = words.lowerBound * 8
+        let content = [UInt64](unsafeUninitializedCapacity: words.count) { buffer, initialized in
+            var word = words.lowerBound
+            while word <= words.upperBound {
+                buffer[word - words.lowerBound] = mix64(seed &+ UInt64(word)).littleEndian
+                word += 1
+            }
+            initialized = words.count
         }
+        return content.withUnsafeBytes { Array($0[range.lowerBound - first..<range.upperBound - first]) }
     }
 }
 

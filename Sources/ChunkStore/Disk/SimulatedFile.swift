@@ -43,10 +43,18 @@ final class SimulatedFile: DiskFile {
             let end = offset + bytes.count
             try Self.allocate(offset / SimulatedDisk.blockSize...(end - 1) / SimulatedDisk.blockSize, &file, &state, name)
             Self.remember(offset..<end, &file)
-            if file.content.count < end { file.content.append(contentsOf: repeatElement(0, count: end - file.content.count)) }
+            if file.content.count < end { file.content += Self.zeros(end - file.content.count) }
             file.content.withUnsafeMutableBytes {
                 UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyMemory(from: bytes)
             }
+        }
+    }
+
+    /// Filled at once: unoptimised, a sequence is written element by element, and simulations write much.
+    private static func zeros(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            UnsafeMutableRawBufferPointer(buffer).initializeMemory(as: UInt8.self, repeating: 0)
+            initialized = count
         }
     }
 
@@ -92,7 +100,7 @@ final class SimulatedFile: DiskFile {
                 Self.free(blocks..<file.allocated.count, &file, &state)
                 file.allocated.removeLast(max(0, file.allocated.count - blocks))
             } else {
-                file.content.append(contentsOf: repeatElement(0, count: byteCount - file.content.count))
+                file.content += Self.zeros(byteCount - file.content.count)
             }
         }
     }
