@@ -88,13 +88,18 @@ public final class ClusterServer: Service {
     /// How long connections without calls may take to close.
     private static let closingTime = Duration.seconds(1)
 
+    /// How long the listener may take to close before what is connected is cut off.
+    private static let cuttingTime = Duration.milliseconds(100)
+
     /// Serves until it is shut down. Calls in progress then have the shutdown's time to finish; new ones are refused with
     /// ``NodeError/shuttingDown``.
     public func run() async throws {
+        let serving = Task { try await server.serve() }
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.server.serve() }
+                group.addTask { try await serving.value }
                 group.addTask { try await self.drain() }
+                group.addTask { await self.cutWhenCancelled(serving) }
                 defer { group.cancelAll() }
                 try await group.next()
             }
@@ -114,6 +119,19 @@ public final class ClusterServer: Service {
         }
         server.beginGracefulShutdown()
         try await time.sleep(for: Self.closingTime)
+    }
+
+    /// When the server is cancelled, whether from outside or because its time is up: no more connections, then no more anything.
+    /// The order matters. gRPC drops a connection that it accepts while it is being cancelled, and that is a crash.
+    private func cutWhenCancelled(_ serving: Task<Void, any Error>) async {
+        try? await Signal().wait()
+        server.beginGracefulShutdown()
+        let cut = Task {
+            try? await time.sleep(for: Self.cuttingTime)
+            serving.cancel()
+        }
+        _ = await serving.result
+        cut.cancel()
     }
 
     /// Takes no more calls and lets those in progress finish; ``run()`` returns when they have, or when their time is up.
