@@ -96,7 +96,7 @@ let package = Package(
             ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
-        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioHTTP1]),
+        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioCore, nioHTTP1]),
         library("Settings", ["Core", configuration, arguments]),
         library(
             "ServerAssembly",

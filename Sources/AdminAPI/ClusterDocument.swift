@@ -8,6 +8,7 @@ struct ClusterDocument: Encodable {
         let id: String
         let address: String
         let zone: String
+        let weight: Double
         let state: String
         let version: String
         let capacityBytes: Int64
@@ -18,7 +19,8 @@ struct ClusterDocument: Encodable {
         let lastSeenAt: String?
 
         private enum CodingKeys: CodingKey {
-            case id, address, zone, state, version, capacityBytes, availableBytes, usedBytes, fragmentCount, quarantinedCount, lastSeenAt
+            case id, address, zone, weight, state, version, capacityBytes, availableBytes, usedBytes, fragmentCount, quarantinedCount,
+                lastSeenAt
         }
 
         /// Every member is always there, null for a node that was never seen.
@@ -27,6 +29,7 @@ struct ClusterDocument: Encodable {
             try container.encode(id, forKey: .id)
             try container.encode(address, forKey: .address)
             try container.encode(zone, forKey: .zone)
+            try container.encode(weight, forKey: .weight)
             try container.encode(state, forKey: .state)
             try container.encode(version, forKey: .version)
             try container.encode(capacityBytes, forKey: .capacityBytes)
@@ -55,12 +58,40 @@ struct ClusterDocument: Encodable {
     let layout: Layout
     let objects: Objects
     let repairQueueLength: Int
+    let rebalance: Rebalance?
+    let backgroundPaused: Bool
+
+    struct Rebalance: Encodable {
+        let toVersion: Int
+        let blobsLeft: Int64
+        let bytesLeft: Int64
+        let movedBytes: Int64
+        let bytesPerSecond: Int64
+        let secondsLeft: Int64?
+    }
+
+    private enum CodingKeys: CodingKey {
+        case clusterID, nodes, layout, objects, repairQueueLength, rebalance, backgroundPaused
+    }
+
+    /// Every member is always there; `rebalance` is null when nothing moves.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(clusterID, forKey: .clusterID)
+        try container.encode(nodes, forKey: .nodes)
+        try container.encode(layout, forKey: .layout)
+        try container.encode(objects, forKey: .objects)
+        try container.encode(repairQueueLength, forKey: .repairQueueLength)
+        try container.encode(rebalance, forKey: .rebalance)
+        try container.encode(backgroundPaused, forKey: .backgroundPaused)
+    }
 
     init(_ status: ClusterStatus) {
         clusterID = status.cluster.description
         nodes = status.nodes.map { node in
             Node(
-                id: node.id.description, address: node.address, zone: node.zone, state: node.state.rawValue, version: node.version,
+                id: node.id.description, address: node.address, zone: node.zone, weight: node.weight, state: node.state.rawValue,
+                version: node.version,
                 capacityBytes: node.capacityBytes, availableBytes: node.availableBytes, usedBytes: node.usedBytes,
                 fragmentCount: node.fragmentCount, quarantinedCount: node.quarantinedCount,
                 lastSeenAt: node.lastSeenAt.map { CalendarDate($0).internetText })
@@ -70,5 +101,11 @@ struct ClusterDocument: Encodable {
         )
         objects = Objects(count: status.objectCount, bytes: status.byteCount)
         repairQueueLength = status.repairQueueLength
+        rebalance = status.rebalance.map {
+            Rebalance(
+                toVersion: $0.toVersion, blobsLeft: $0.blobsLeft, bytesLeft: $0.bytesLeft, movedBytes: $0.movedBytes,
+                bytesPerSecond: $0.bytesPerSecond, secondsLeft: $0.secondsLeft)
+        }
+        backgroundPaused = status.isBackgroundPaused
     }
 }

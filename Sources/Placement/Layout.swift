@@ -33,6 +33,12 @@ public struct Layout: Hashable, Sendable {
         zones = Self.zoneNumbers(of: members)
     }
 
+    /// The layout of a cluster that no node has joined yet: version 0, which is never saved.
+    public static func empty(partitionCount: Int = PartitionMap.defaultPartitionCount) -> Layout {
+        precondition(PartitionMap.isValid(partitionCount: partitionCount), "the number of partitions is a power of two")
+        return Layout(version: 0, partitionCount: partitionCount, replicas: 0, members: [], slots: [])
+    }
+
     /// The first layout of a cluster.
     /// - Parameters:
     ///   - replicas: copies wanted; fewer are kept when there are fewer members.

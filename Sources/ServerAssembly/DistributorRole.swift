@@ -28,7 +28,7 @@ public enum DistributorRole {
                 }
                 let store = try await gateway.openStore(
                     seeds: seeds, patience: patience, connect: { try connections.transport(toAddress: $0) })
-                try await gateway.serve(store, administration: nil)
+                try await gateway.serve(store, takesNodes: true)
                 connections.shutDown()
             }
         } catch {

@@ -23,7 +23,7 @@ public enum EmbeddedRole {
             // The address of a node of the same process is its name.
             let seeds = nodes.map { ClusterBootstrap.Seed(address: $0.transport.id.description, transport: $0.transport) }
             let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: { book.transport(toAddress: $0) })
-            try await gateway.serve(store, beside: nodes.map(\.maintenance))
+            try await gateway.serve(store, takesNodes: false, beside: nodes.map(\.maintenance))
         } catch {
             await close(gateway, nodes)
             throw error

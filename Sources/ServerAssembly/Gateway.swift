@@ -59,18 +59,18 @@ struct Gateway: Sendable {
 
     /// Serves until the process is told to stop.
     /// - Parameters:
-    ///   - administration: what storage nodes join through; nil when none can.
+    ///   - takesNodes: whether storage nodes can join at the cluster address.
     ///   - services: what else runs as long as this does.
-    func serve(
-        _ store: ObjectStore, administration: (any ClusterAdministration)? = nil, beside services: [any Service] = []
-    ) async throws {
+    func serve(_ store: ObjectStore, takesNodes: Bool, beside services: [any Service] = []) async throws {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
-        let router = Router(routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes, problem: storeProblem)
+        let router = Router(
+            routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes,
+            problem: storeProblem)
         let http = try await ServerProcess.listening("http", at: settings.http) {
             try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
         }
-        let cluster = clusterServer(administration)
+        let cluster = clusterServer(takesNodes ? store : nil)
         let announcement = Announcement {
             ServerProcess.announce(listener: "http", http.address)
             let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }

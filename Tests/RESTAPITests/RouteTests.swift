@@ -23,12 +23,14 @@ struct RouteTests {
     }
 
     enum JSON: Decodable, Equatable {
-        case null, number(Int), text(String), list([JSON]), object([String: JSON])
+        case null, truth(Bool), number(Int), text(String), list([JSON]), object([String: JSON])
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             if container.decodeNil() {
                 self = .null
+            } else if let value = try? container.decode(Bool.self) {
+                self = .truth(value)
             } else if let value = try? container.decode(Int.self) {
                 self = .number(value)
             } else if let value = try? container.decode(String.self) {
@@ -269,6 +271,7 @@ struct RouteTests {
         let store = MemoryFileStore()
         #expect(try await Self.ask(.GET, "/health/ready", of: store).status == 200)
         let cluster = try await Self.ask(.GET, "/cluster", of: store).json
+        #expect(cluster["backgroundPaused"] == .truth(false))
         #expect(
             cluster["layout"]
                 == .object(["version": .number(1), "partitionCount": .number(1_024), "replicas": .number(2), "writeQuorum": .number(2)]))

@@ -24,7 +24,6 @@ public struct Cluster: Sendable {
 
 /// Why a distributor cannot start with the nodes that it was given.
 public enum BootstrapError: Error, Hashable, Sendable, CustomStringConvertible {
-    case noNodes
     case notReady(address: String, detail: String)
     case sameNode(NodeID, addresses: [String])
     case refused(address: String, detail: String)
@@ -33,7 +32,6 @@ public enum BootstrapError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .noNodes: "no storage nodes are known: name them with --storage-nodes or STORAGE_NODES"
         case .notReady(let address, let detail): "storage node \(address) did not answer: \(detail)"
         case .sameNode(let id, let addresses): "storage nodes \(addresses.joined(separator: " and ")) are the same node, \(id)"
         case .refused(let address, let detail): "storage node \(address) cannot be used: \(detail)"
@@ -84,7 +82,6 @@ public struct ClusterBootstrap: Sendable {
         let cluster = try await metadata.clusterID(orElse: ClusterID(time: time.now(), random: random))
         let known = try await metadata.nodes()
         var layouts = try await savedLayouts()
-        guard !seeds.isEmpty || !known.isEmpty else { throw BootstrapError.noNodes }
 
         let answered = try await claim(seeds, for: cluster, patience: patience, known: known, isFounded: !layouts.isEmpty)
         try checkDistinct(answered)
@@ -108,10 +105,11 @@ public struct ClusterBootstrap: Sendable {
             if members[information.id]?.record != record { try await metadata.saveNode(record) }
             members[information.id] = ClusterNodes.Member(record: record, transport: seed.transport)
         }
+        if members.isEmpty { logger.notice("no storage nodes yet: they join at the cluster address") }
         if let layout = try await nextLayout(after: layouts.last, members: members) { layouts.append(layout) }
         let nodes = ClusterNodes(members: Array(members.values), configuration: configuration, time: time, logger: logger)
         await nodes.probeAll()
-        return Cluster(id: cluster, nodes: nodes, map: ClusterMap(layouts: layouts), connect: connect)
+        return Cluster(id: cluster, nodes: nodes, map: ClusterMap(layouts: layouts.isEmpty ? [.empty()] : layouts), connect: connect)
     }
 
     private func savedLayouts() async throws -> [Layout] {
@@ -177,6 +175,7 @@ public struct ClusterBootstrap: Sendable {
     private func nextLayout(after last: Layout?, members: [NodeID: ClusterNodes.Member]) async throws -> Layout? {
         let wanted = members.values.map(\.record).filter { $0.membership == .member }.sorted { $0.id < $1.id }.map(LayoutMember.init)
         let replicas = configuration.replicas
+        guard !wanted.isEmpty else { return nil }
         // A zone that was renamed, or an attribute set by an operator, is no reason to move anything at a start.
         if let last, Set(last.members.map(\.node)) == Set(wanted.map(\.node)), last.replicas == min(replicas, wanted.count) { return nil }
         if wanted.count < replicas {

@@ -37,20 +37,21 @@ extension ObjectStore {
         let target = map.current
         var position: BlobID?
         var isComplete = true
-        var leftovers = false
+        var hasMoved = false
         while true {
             guard !background.isPaused, map.current.version == target.version else { return false }
             let page = try await metadata.blobs(after: position, limit: Self.pageSize)
             let pending = page.filter { $0.layoutVersion < target.version }
             if !pending.isEmpty {
-                let outcome = try await move(pending, to: target)
-                if outcome.moved < pending.count { isComplete = false }
-                if outcome.leavesBehind { leftovers = true }
+                let moved = try await move(pending, to: target)
+                if moved < pending.count { isComplete = false }
+                if moved > 0 { hasMoved = true }
             }
             guard page.count == Self.pageSize else { break }
             position = page.last?.id
         }
-        if leftovers { sweepRequested.raise() }
+        // Nodes that were away, or come from an earlier layout, may have what was to be removed.
+        if hasMoved { sweepRequested.raise() }
         guard isComplete, map.current.version == target.version else { return false }
         // What was uploaded meanwhile under the layout before asks for another pass when it is committed.
         rebalance.noteFinished()
@@ -59,13 +60,8 @@ extension ObjectStore {
         return true
     }
 
-    private struct MoveOutcome {
-        var moved = 0
-        /// Whether fragments stayed on nodes that should not have them.
-        var leavesBehind = false
-    }
-
-    private func move(_ pending: [BlobRecord], to target: Layout) async throws -> MoveOutcome {
+    /// - Returns: how many have moved, or are gone.
+    private func move(_ pending: [BlobRecord], to target: Layout) async throws -> Int {
         for blob in pending { activeBlobs.insert(blob.id) }
         defer { for blob in pending { activeBlobs.remove(blob.id) } }
         // Asked again now that the collector leaves them alone: it may have been at work on what was deleted since.
@@ -74,8 +70,8 @@ extension ObjectStore {
         let moved = alive.filter { !stuck.contains($0.id) }
         try await metadata.moveBlobs(moved.map(\.id), toLayout: target.version)
         let inRepair = try await metadata.blobsInRepair(among: moved.map(\.id))
-        let isClean = try await removeSurplus(of: moved.filter { !inRepair.contains($0.id) }, after: target)
-        return MoveOutcome(moved: pending.count - stuck.count, leavesBehind: !isClean || !inRepair.isEmpty)
+        await removeSurplus(of: moved.filter { !inRepair.contains($0.id) }, after: target)
+        return pending.count - stuck.count
     }
 
     /// Has the nodes that `target` adds fetch what they lack.
@@ -139,9 +135,9 @@ extension ObjectStore {
         }
     }
 
-    /// Removes the fragments of moved blobs from nodes that the layouts before gave them to.
-    /// - Returns: whether all are gone.
-    private func removeSurplus(of blobs: [BlobRecord], after target: Layout) async throws -> Bool {
+    /// Removes the fragments of moved blobs from nodes that the layouts before gave them to. What a node does not do now is left
+    /// to the sweep.
+    private func removeSurplus(of blobs: [BlobRecord], after target: Layout) async {
         var surplus: [NodeID: [FragmentID]] = [:]
         for blob in blobs {
             guard let old = map.layout(version: blob.layoutVersion) else { continue }
@@ -153,23 +149,15 @@ extension ObjectStore {
                 }
             }
         }
-        var isClean = true
         for (node, fragments) in surplus.sorted(by: { $0.key < $1.key }) where nodes.record(of: node)?.membership.isPresent == true {
-            if try await !remove(fragments, from: node) { isClean = false }
-        }
-        return isClean
-    }
-
-    private func remove(_ fragments: [FragmentID], from node: NodeID) async throws -> Bool {
-        guard nodes.health(of: node) != .down, let transport = nodes.transport(to: node) else { return false }
-        do {
-            for start in stride(from: 0, to: fragments.count, by: TransportLimits.maximumBatch) {
-                try await transport.delete(Array(fragments[start..<min(start + TransportLimits.maximumBatch, fragments.count)]))
+            guard nodes.health(of: node) != .down, let transport = nodes.transport(to: node) else { continue }
+            do {
+                for start in stride(from: 0, to: fragments.count, by: TransportLimits.maximumBatch) {
+                    try await transport.delete(Array(fragments[start..<min(start + TransportLimits.maximumBatch, fragments.count)]))
+                }
+            } catch {
+                nodes.report(error, from: node)
             }
-            return true
-        } catch let error as NodeError {
-            nodes.report(error, from: node)
-            return false
         }
     }
 

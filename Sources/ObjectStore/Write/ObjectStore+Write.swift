@@ -9,7 +9,7 @@ extension ObjectStore {
     public func checkWritable() throws {
         guard isRunning else { throw StoreError.shuttingDown }
         let layout = map.current
-        let required = min(configuration.writeQuorum, layout.replicas)
+        let required = max(1, min(configuration.writeQuorum, layout.replicas))
         let available = nodes.ids(in: .up).count
         guard available >= required else { throw StoreError.notEnoughNodes(available: available, required: required) }
     }

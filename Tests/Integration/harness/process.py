@@ -222,7 +222,7 @@ class DistributorProcess(GatewayProcess):
         self.data = data or directory / f"{name}-data"
         command = [
             executable("distributor"), "--http", f"127.0.0.1:{free_port()}", "--cluster", f"127.0.0.1:{free_port()}",
-            "--s3", "127.0.0.1:0", "--data-dir", str(self.data), "--storage-nodes", ",".join(storage_nodes), *arguments,
+            "--s3", "127.0.0.1:0", "--data-dir", str(self.data), *(["--storage-nodes", ",".join(storage_nodes)] if storage_nodes else []), *arguments,
         ]
         super().__init__(name, command, directory, **more)
 

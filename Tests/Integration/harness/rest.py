@@ -61,6 +61,11 @@ class RESTClient:
         finally:
             connection.close()
 
+    def request_json(self, method: str, path: str, document: object = None) -> Response:
+        if document is None:
+            return self.request(method, path)
+        return self.request(method, path, json.dumps(document), {"Content-Type": "application/json"})
+
     # Files
 
     def upload(self, content: bytes, name: str = "file.bin", content_type: str = "application/octet-stream") -> dict:

@@ -1,0 +1,89 @@
+internal import Core
+internal import ObjectStore
+
+struct AddressDocument: Decodable {
+    let address: String
+}
+
+struct NodeDocument: Encodable {
+    let node: String
+}
+
+/// The body of an order that changes a node's part. All of it may be left out.
+struct ChangeDocument: Decodable {
+    let force: Bool?
+    let weight: Double?
+}
+
+/// The change that a plan is asked for: exactly one member.
+struct PlanDocument: Decodable {
+    struct Weight: Decodable {
+        let node: String
+        let weight: Double
+    }
+
+    let drain: String?
+    let remove: String?
+    let restore: String?
+    let setWeight: Weight?
+
+    func change() throws -> LayoutChange {
+        let changes: [LayoutChange] = try [
+            drain.map { .drain(try AdministrationRoutes.node($0)) },
+            remove.map { .remove(try AdministrationRoutes.node($0)) },
+            restore.map { .restore(try AdministrationRoutes.node($0)) },
+            setWeight.map { .setWeight(try AdministrationRoutes.node($0.node), $0.weight) },
+        ].compactMap { $0 }
+        guard changes.count == 1, let change = changes.first else {
+            throw AdministrationRoutes.malformed("exactly one of drain, remove, restore and setWeight is expected")
+        }
+        return change
+    }
+}
+
+/// A node's part in a layout.
+struct LayoutMemberDocument: Encodable {
+    let node: String
+    let weight: Double
+    let zone: String
+    let partitions: Int
+
+    init(_ member: LayoutMemberStatus) {
+        node = member.node.description
+        weight = member.weight
+        zone = member.zone
+        partitions = member.partitions
+    }
+}
+
+struct LayoutDocument: Encodable {
+    let version: Int
+    let partitionCount: Int
+    let replicas: Int
+    let members: [LayoutMemberDocument]
+
+    init(_ status: LayoutStatus) {
+        version = status.version
+        partitionCount = status.partitionCount
+        replicas = status.replicas
+        members = status.members.map(LayoutMemberDocument.init)
+    }
+}
+
+struct LayoutPlanDocument: Encodable {
+    let fromVersion: Int
+    let toVersion: Int
+    let movedPartitions: Int
+    let leastPartitions: Int
+    let movedBytes: Int64
+    let members: [LayoutMemberDocument]
+
+    init(_ plan: LayoutPlan) {
+        fromVersion = plan.fromVersion
+        toVersion = plan.toVersion
+        movedPartitions = plan.movedPartitions
+        leastPartitions = plan.leastPartitions
+        movedBytes = plan.movedBytes
+        members = plan.members.map(LayoutMemberDocument.init)
+    }
+}

@@ -1,0 +1,114 @@
+internal import Core
+internal import Foundation
+public import HTTPEdge
+internal import NIOCore
+internal import NIOHTTP1
+public import ObjectStore
+
+/// What operators ask of the cluster: members, weights, layouts, movement.
+public struct AdministrationRoutes: Sendable {
+    /// Bytes of a request's body.
+    private static let longestBody = 64 * 1024
+
+    private let administration: any ClusterAdministration
+
+    public init(_ administration: any ClusterAdministration) { self.administration = administration }
+
+    public var routes: [Route] {
+        [
+            Route(.GET, "/cluster/layout") { _, _ in try Self.answer(LayoutDocument(try await asking { try await $0.layoutStatus() })) },
+            Route(.POST, "/cluster/layout/plan") { request, _ in
+                let change = try await Self.body(request, as: PlanDocument.self).change()
+                return try Self.answer(LayoutPlanDocument(try await asking { try await $0.plan(change) }))
+            },
+            Route(.POST, "/cluster/nodes") { request, _ in
+                let address = try await Self.body(request, as: AddressDocument.self).address
+                guard HostPort(address).map({ $0.port > 0 }) == true else { throw Self.malformed("address is host:port") }
+                let node = try await asking { try await $0.addNode(at: address) }
+                return try Self.answer(NodeDocument(node: node.description), status: .created)
+            },
+            change("drain") { node, _ in .drain(node) },
+            change("remove") { node, _ in .remove(node) },
+            change("restore") { node, _ in .restore(node) },
+            change("weight", method: .PUT) { node, document in
+                guard let weight = document.weight else { throw Self.malformed("weight is missing") }
+                return .setWeight(node, weight)
+            },
+            Route(.POST, "/cluster/pause") { _, _ in try await pause(true) },
+            Route(.POST, "/cluster/resume") { _, _ in try await pause(false) },
+        ]
+    }
+
+    private func change(
+        _ name: String, method: HTTPMethod = .POST, _ make: @escaping @Sendable (NodeID, ChangeDocument) throws -> LayoutChange
+    ) -> Route {
+        Route(method, "/cluster/nodes/{node}/\(name)") { request, parameters in
+            let document = try await Self.body(request, as: ChangeDocument.self)
+            let change = try make(try Self.node(parameters["node"]), document)
+            return try Self.answer(LayoutPlanDocument(try await asking { try await $0.apply(change, force: document.force ?? false) }))
+        }
+    }
+
+    private func pause(_ isPaused: Bool) async throws -> HTTPResponse {
+        try await asking { try await $0.setBackgroundPaused(isPaused) }
+        return HTTPResponse(status: .noContent)
+    }
+
+    // MARK: Requests
+
+    private static func body<Document: Decodable>(_ request: HTTPRequest, as _: Document.Type) async throws -> Document {
+        var bytes = ByteBuffer()
+        for try await var part in request.body {
+            bytes.writeBuffer(&part)
+            guard bytes.readableBytes <= longestBody else { throw malformed("the body has more than \(longestBody) bytes") }
+        }
+        do {
+            return try JSONDecoder().decode(Document.self, from: bytes.readableBytes == 0 ? Data("{}".utf8) : Data(bytes.readableBytesView))
+        } catch {
+            throw malformed("the body is not the JSON object that is expected here")
+        }
+    }
+
+    static func node(_ text: String) throws -> NodeID {
+        guard let node = NodeID(text) else { throw malformed("a node is named by its id, as GET /cluster shows it") }
+        return node
+    }
+
+    static func malformed(_ detail: String) -> Problem {
+        Problem(.badRequest, "malformed-order", title: "This cannot be asked of the cluster", detail: detail)
+    }
+
+    // MARK: Answers
+
+    private static func answer(_ document: some Encodable, status: HTTPResponseStatus = .ok) throws -> HTTPResponse {
+        var response = try HTTPResponse.json(document, headers: ["Cache-Control": "no-store"])
+        response.status = status
+        return response
+    }
+
+    private func asking<Value>(_ body: (any ClusterAdministration) async throws -> Value) async throws -> Value {
+        do {
+            return try await body(administration)
+        } catch let error as AdministrationError {
+            throw Problem(error)
+        }
+    }
+}
+
+extension Problem {
+    /// How an operator sees what the cluster does not do.
+    init(_ error: AdministrationError) {
+        switch error {
+        case .unknownNode(let node):
+            self.init(.notFound, "node-not-found", title: "There is no such node", detail: "no node has the id \(node)")
+        case .unreachable(let address, let detail):
+            self.init(.badGateway, "node-unreachable", title: "The node does not answer", detail: "\(address): \(detail)")
+        case .notAdmitted(let detail):
+            self.init(.conflict, "node-not-admitted", title: "The node cannot be a member", detail: detail)
+        case .refused(let detail):
+            self.init(.conflict, "change-refused", title: "The change would be unsafe; force does it all the same", detail: detail)
+        case .invalid(let detail):
+            self.init(.badRequest, "change-invalid", title: "The change makes no sense", detail: detail)
+        }
+    }
+}
