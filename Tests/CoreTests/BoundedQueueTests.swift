@@ -160,4 +160,29 @@ import Testing
         try await producer.value
         #expect(queue.takeQueued() == [3])
     }
+
+    @Test("an abandoned queue drops what is in it and fails its consumer, whether that waits or comes later; the end stays the end")
+    func abandon() async throws {
+        let queue = BoundedQueue<Int>(capacity: 3)
+        try await queue.send(1)
+        queue.abandon(throwing: Failure())
+        await #expect(throws: Failure.self) { try await queue.next() }
+
+        let waitedFor = BoundedQueue<Int>(capacity: 3)
+        let consumer = Task { try await waitedFor.next() }
+        for _ in 0..<100 { await Task.yield() }
+        waitedFor.abandon(throwing: Failure())
+        await #expect(throws: Failure.self) { try await consumer.value }
+
+        let unread = BoundedQueue<Int>(capacity: 3)
+        try await unread.send(1)
+        unread.finish()
+        unread.abandon(throwing: Failure())
+        await #expect(throws: Failure.self) { try await unread.next() }
+
+        let ended = BoundedQueue<Int>(capacity: 3)
+        ended.finish()
+        ended.abandon(throwing: Failure())
+        #expect(try await ended.next() == nil, "all of it had been taken: nothing is missing")
+    }
 }

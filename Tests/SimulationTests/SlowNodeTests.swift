@@ -1,0 +1,54 @@
+import Core
+import Metadata
+import ObjectStore
+import Testing
+
+/// What a node that answers, but slowly, may cost those who write.
+@Suite("A slow node in a simulated cluster")
+struct SlowNodeTests {
+    @Test("an upload waits for a quorum and not for the slowest, which gets its copies later", arguments: [1, 2, 3] as [UInt64])
+    func isLeftBehind(seed: UInt64) throws {
+        let scheduler = DeterministicScheduler(seed: seed)
+        try scheduler.run(limit: .seconds(24 * 3600)) {
+            var configuration = StoreConfiguration()
+            configuration.chunkSize = 128 * 1024
+            configuration.pieceSize = 64 * 1024
+            configuration.uploadMemory = 1024 * 1024
+            configuration.memoryPerUpload = 512 * 1024
+            let cluster = try await SimulatedCluster(nodeCount: 3, configuration: configuration, scheduler: scheduler)
+            let slow = cluster.nodes[Int(seed) % 3]
+            guard let store = cluster.store else { throw Violation("no distributor") }
+
+            slow.setFaults(.init(maximumDelay: .seconds(60)))
+            let start = scheduler.monotonicNow()
+            // More together than the memory for uploads: what the slow node is sent must not be what they wait for.
+            let records = try await withThrowingTaskGroup { group in
+                for number in 0..<4 {
+                    let file = SimulatedFile(seed: seed &* 10 &+ UInt64(number), byteCount: 3_000_000)
+                    group.addTask {
+                        try await store.upload(
+                            UploadDescription(fileName: "\(file.seed)"), body: SimulatedBody(file: file, breaksAt: nil, scheduler: scheduler))
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let taken = scheduler.monotonicNow() - start
+            // 48 pieces a file, half a minute each, if the slow node set the pace.
+            guard taken < .seconds(90) else { throw Violation("seed \(seed): the uploads took \(taken)") }
+
+            slow.setFaults(.none)
+            let deadline = scheduler.monotonicNow() + .seconds(3600)
+            while try await store.clusterStatus().repairQueueLength > 0 {
+                guard scheduler.monotonicNow() < deadline else { throw Violation("seed \(seed): the slow node is still behind") }
+                try await scheduler.sleep(for: .seconds(5))
+            }
+            let held = try await cluster.inventory()[slow.id] ?? []
+            for blob in records.flatMap(\.blobs) {
+                for index in 0..<UInt32(blob.chunkCount) where !held.contains(FragmentID(chunk: ChunkID(blob: blob.id, index: index))) {
+                    throw Violation("seed \(seed): chunk \(index) of \(blob.id) never reached the slow node")
+                }
+            }
+            await cluster.stopDistributor()
+        }
+    }
+}
