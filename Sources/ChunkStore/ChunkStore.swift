@@ -18,7 +18,7 @@ public final class ChunkStore: Sendable {
     /// Held by checkpoints and compactions, which exclude each other.
     let maintenance = AsyncPermits(count: 1)
     let backgroundCheckpoint = Mutex<Task<Void, Never>?>(nil)
-    private let time: any TimeSource
+    let time: any TimeSource
     private let lock: any DiskLock
 
     /// Opens or creates the store of a data directory: locks it, loads the checkpoint, reads again what was written after it.

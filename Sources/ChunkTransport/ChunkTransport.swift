@@ -35,6 +35,9 @@ public protocol ChunkTransport: Sendable {
     /// listing is listed; what comes or goes meanwhile may or may not be.
     func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage
 
+    /// Fragments found corrupt and not yet replaced or deleted: `limit` of them at most.
+    func quarantined(limit: Int) async throws -> [FragmentID]
+
     func information() async throws -> NodeInformation
 
     /// Makes the node a member of `cluster`, durably; a member already, it only answers.

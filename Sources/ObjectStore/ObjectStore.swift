@@ -84,6 +84,7 @@ public final class ObjectStore: FileStore, Sendable {
             group.addTask { await self.repairForever() }
             group.addTask { await self.collectForever() }
             group.addTask { await self.sweepForever() }
+            group.addTask { await self.watchQuarantineForever() }
             group.addTask { await self.rebalanceForever() }
             group.addTask { await self.watchMembersForever() }
         }

@@ -56,7 +56,10 @@ public struct StoreConfiguration: Sendable {
     /// How often the repair queue and the garbage list are looked at when nothing calls for it.
     public var backgroundInterval: Duration = .seconds(5)
 
-    /// Time between two sweeps for fragments that nothing refers to; the first comes right after the start.
+    /// How often nodes that have found corrupt fragments are asked which.
+    public var quarantineInterval: Duration = .seconds(2)
+
+    /// Time between two comparisons of what each node has with what it should have; the first comes right after the start.
     public var sweepInterval: Duration = .seconds(6 * 3600)
     /// How old a blob from this run must be before the sweep may take it for an orphan.
     public var orphanGrace: Duration = .seconds(3600)

@@ -15,15 +15,15 @@ public enum EmbeddedRole {
             let book = LocalPeers()
             for number in 1...settings.nodeCount {
                 let node = try await StorageNode.open(
-                    directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", process: settings.process, peers: book,
-                    logger: logger)
+                    directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", scrubPeriod: settings.scrubPeriod,
+                    process: settings.process, peers: book, logger: logger)
                 nodes.append(node)
                 book.add(node.transport)
             }
             // The address of a node of the same process is its name.
             let seeds = nodes.map { ClusterBootstrap.Seed(address: $0.transport.id.description, transport: $0.transport) }
             let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: { book.transport(toAddress: $0) })
-            try await gateway.serve(store, takesNodes: false, beside: nodes.map(\.maintenance))
+            try await gateway.serve(store, takesNodes: false, beside: nodes.flatMap(\.services))
         } catch {
             await close(gateway, nodes)
             throw error

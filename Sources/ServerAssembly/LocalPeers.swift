@@ -43,6 +43,7 @@ private struct AbsentNode: ChunkTransport {
     func delete(_ ids: [FragmentID]) async throws { throw absent }
     func stat(_ id: FragmentID) async throws -> FragmentInfo? { throw absent }
     func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage { throw absent }
+    func quarantined(limit: Int) async throws -> [FragmentID] { throw absent }
     func information() async throws -> NodeInformation { throw absent }
     func claim(for cluster: ClusterID) async throws -> NodeInformation { throw absent }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo { throw absent }

@@ -3,6 +3,7 @@ internal import ChunkTransport
 internal import Core
 internal import Foundation
 internal import Logging
+internal import ServiceLifecycle
 internal import Settings
 
 /// A storage node of this process: the engine on a directory, and the node's identity in it.
@@ -11,11 +12,12 @@ struct StorageNode: Sendable {
     private static let diskThreads = 4
 
     let transport: LocalChunkTransport
-    let maintenance: NodeMaintenance
+    /// What runs beside the node as long as it serves.
+    let services: [any Service]
     private let store: ChunkStore
 
     static func open(
-        directory: String, zone: String, process: ProcessSettings, peers: any PeerDialer, logger: Logger
+        directory: String, zone: String, scrubPeriod: Duration?, process: ProcessSettings, peers: any PeerDialer, logger: Logger
     ) async throws -> StorageNode {
         let disk = try PosixDisk(directory: directory)
         var configuration = ChunkStore.Configuration()
@@ -26,7 +28,14 @@ struct StorageNode: Sendable {
         let transport = try LocalChunkTransport(
             store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
             time: SystemTime(), random: SystemRandom(), logger: logger)
-        return StorageNode(transport: transport, maintenance: NodeMaintenance(store: store, logger: logger), store: store)
+        var services: [any Service] = [NodeMaintenance(store: store, logger: logger)]
+        if let scrubPeriod {
+            let scrubber = Scrubber(
+                store: store, progress: ScrubProgressFile(directory: directory, logger: logger), period: scrubPeriod, time: SystemTime(),
+                logger: logger)
+            services.append(ScrubService(scrubber: scrubber, logger: logger))
+        }
+        return StorageNode(transport: transport, services: services, store: store)
     }
 
     /// Waits for what is in flight and leaves the directory in order.

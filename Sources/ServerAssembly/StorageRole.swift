@@ -13,7 +13,8 @@ public enum StorageRole {
         let logger = ServerProcess.logger("storage", settings: settings.process)
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
-            directory: settings.process.dataDirectory, zone: settings.zone ?? "", process: settings.process, peers: peers, logger: logger)
+            directory: settings.process.dataDirectory, zone: settings.zone ?? "", scrubPeriod: settings.scrubPeriod,
+            process: settings.process, peers: peers, logger: logger)
         let server = ClusterServer(
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)
@@ -37,7 +38,7 @@ public enum StorageRole {
                     }, time: SystemTime(), logger: logger)
             }
             let listener = Listener(setting: "listen", address: settings.listen, server: server)
-            let services: [any Service] = [peers, node.maintenance, listener, announcement]
+            let services: [any Service] = [peers] + node.services + [listener, announcement]
             try await ServerProcess.run(services + [joining].compactMap { $0 }, settings: settings.process, logger: logger)
         } catch {
             await node.close()

@@ -75,12 +75,14 @@ public struct ServerFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.nodes.flag, help: SettingsTable.nodes.help()) var nodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .server)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
+    @Option(name: SettingsTable.scrubPeriod.flag, help: SettingsTable.scrubPeriod.help()) var scrubPeriod: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
     public init() {}
 
     var given: [String: String] {
         var all = gateway.given.merging(common.given) { first, _ in first }
+        all[SettingsTable.scrubPeriod.description.name] = scrubPeriod
         all[SettingsTable.nodes.description.name] = nodes
         all[SettingsTable.replicas.description.name] = replicas
         all[SettingsTable.writeQuorum.description.name] = writeQuorum
@@ -94,6 +96,7 @@ public struct StorageFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.advertise.flag, help: SettingsTable.advertise.help()) var advertise: String?
     @Option(name: SettingsTable.join.flag, help: SettingsTable.join.help()) var join: String?
     @Option(name: SettingsTable.zone.flag, help: SettingsTable.zone.help()) var zone: String?
+    @Option(name: SettingsTable.scrubPeriod.flag, help: SettingsTable.scrubPeriod.help()) var scrubPeriod: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
     public init() {}
@@ -104,6 +107,7 @@ public struct StorageFlags: ParsableArguments, Sendable {
         all[SettingsTable.advertise.description.name] = advertise
         all[SettingsTable.join.description.name] = join
         all[SettingsTable.zone.description.name] = zone
+        all[SettingsTable.scrubPeriod.description.name] = scrubPeriod
         return all.compactMapValues { $0 }
     }
 }

@@ -6,6 +6,8 @@ public struct ServerSettings: Hashable, Sendable {
     public let gateway: GatewaySettings
     /// Storage nodes in the process, 1...64.
     public let nodeCount: Int
+    /// How long re-reading everything may take; nil for never.
+    public let scrubPeriod: Duration?
 
     /// Reads flags, then the environment, then the settings file that one of them names.
     /// - Throws: the first thing that is wrong.
@@ -15,6 +17,6 @@ public struct ServerSettings: Hashable, Sendable {
         let reader = try SettingsReader(executable: .server, flags: flags.given, environment: environment)
         return ServerSettings(
             process: try ProcessSettings(reader), gateway: try GatewaySettings(reader),
-            nodeCount: try reader.required(SettingsTable.nodes))
+            nodeCount: try reader.required(SettingsTable.nodes), scrubPeriod: try reader.scrubPeriod())
     }
 }

@@ -46,6 +46,12 @@ struct SettingsReader {
         return found.value
     }
 
+    /// - Returns: nil for never.
+    func scrubPeriod() throws(SettingsError) -> Duration? {
+        let seconds = try required(SettingsTable.scrubPeriod)
+        return seconds > 0 ? .seconds(seconds) : nil
+    }
+
     func optional<Value>(_ setting: Setting<Value>) throws(SettingsError) -> Value? { try value(of: setting)?.value }
 
     private func text(

@@ -7,7 +7,7 @@ public enum SettingsTable {
         config.description, http.description, s3.description, cluster.description, listen.description, advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
         replicas.description, writeQuorum.description, chunkSize.description, nodeGrace.description, rebalanceRate.description,
-        durability.description, clusterSecret.description,
+        scrubPeriod.description, durability.description, clusterSecret.description,
         rootAccessKey.description, rootSecretKey.description, logLevel.description, shutdownTimeout.description,
     ]
 
@@ -24,6 +24,8 @@ public enum SettingsTable {
     static let nodeGraceLimits = 1...2_592_000
     /// Bytes a second.
     static let rebalanceRateLimits = 0...(1 << 40)
+    /// Seconds.
+    static let scrubPeriodLimits = 0...315_360_000
     /// Seconds.
     static let shutdownTimeoutLimits = 0...3_600
     static let shortestSecret = 8
@@ -127,6 +129,13 @@ public enum SettingsTable {
         guard let byteCount = text == "0" ? 0 : ByteSize(text)?.byteCount, rebalanceRateLimits.contains(byteCount) else { return nil }
         return byteCount
     }
+
+    static let scrubPeriod = Setting(
+        "scrub-period", environment: "CHUNKFLOW_SCRUB_PERIOD", defaults: [.server: "2592000", .storage: "2592000"], placeholder: "seconds",
+        help:
+            "How long a node may take to re-read and check all that it stores, in seconds; never above a tenth of the disk's time; 0 for never.",
+        accepted: "a whole number of seconds from \(scrubPeriodLimits.lowerBound) to \(scrubPeriodLimits.upperBound)",
+        parse: number(in: scrubPeriodLimits))
 
     static let durability = Setting(
         "durability", environment: "CHUNKFLOW_DURABILITY", defaults: everywhere("fsync"), placeholder: "mode",

@@ -12,6 +12,8 @@ public struct StorageSettings: Hashable, Sendable {
     public let join: HostPort?
     /// Failure domain; nil for none.
     public let zone: String?
+    /// How long re-reading everything may take; nil for never.
+    public let scrubPeriod: Duration?
 
     /// Reads flags, then the environment, then the settings file that one of them names.
     /// - Throws: the first thing that is wrong.
@@ -22,6 +24,6 @@ public struct StorageSettings: Hashable, Sendable {
         return StorageSettings(
             process: try ProcessSettings(reader), listen: try reader.required(SettingsTable.listen),
             advertise: try reader.optional(SettingsTable.advertise), join: try reader.optional(SettingsTable.join),
-            zone: try reader.optional(SettingsTable.zone))
+            zone: try reader.optional(SettingsTable.zone), scrubPeriod: try reader.scrubPeriod())
     }
 }

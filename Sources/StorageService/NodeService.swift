@@ -40,6 +40,10 @@ struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
     func list(request: Chunkflow_Storage_V1_ListRequest, context: ServerContext) async throws -> Chunkflow_Storage_V1_ListResponse {
         try await answering {
             let limit = min(max(1, Int(request.limit)), TransportLimits.maximumBatch)
+            if request.quarantined {
+                let ids = try await node.quarantined(limit: limit)
+                return .with { $0.fragments = ids.map { Wire.fragment(FragmentInfo(id: $0, byteCount: 0)) } }
+            }
             let page = try await node.list(after: request.hasCursor ? ListCursor(value: request.cursor) : nil, limit: limit)
             return .with {
                 $0.fragments = page.fragments.map(Wire.fragment)

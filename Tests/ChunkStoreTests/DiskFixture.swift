@@ -43,6 +43,7 @@ final class ObservedDisk: Disk {
             try file.synchronizeData()
         }
         func startWriteback(offset: Int, count: Int) { file.startWriteback(offset: offset, count: count) }
+        func dropCache(offset: Int, count: Int) { file.dropCache(offset: offset, count: count) }
         func truncate(to byteCount: Int) throws { try file.truncate(to: byteCount) }
         func punchHole(offset: Int, count: Int) throws { try file.punchHole(offset: offset, count: count) }
         func byteCount() throws -> Int { try file.byteCount() }

@@ -128,6 +128,11 @@ final class MemoryNode: ChunkTransport {
         return fragments[id].map { FragmentInfo(id: id, byteCount: $0.bytes.count) }
     }
 
+    func quarantined(limit: Int) async throws -> [FragmentID] {
+        try await begin()
+        return Array(fragments.keys.sorted().reversed().prefix(limit))
+    }
+
     func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage {
         try await begin()
         let all = fragments.sorted { $0.key < $1.key }

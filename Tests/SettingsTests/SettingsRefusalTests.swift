@@ -34,7 +34,7 @@ struct SettingsRefusalTests {
         #expect(text.contains("A:1 is listed twice"))
     }
 
-    @Test("a node's own settings have their limits too", arguments: ["--nodes=0", "--nodes=65"])
+    @Test("a node's own settings have their limits too", arguments: ["--nodes=0", "--nodes=65", "--scrub-period=-1", "--scrub-period=30d"])
     func nodeLimits(flag: String) {
         #expect(throws: SettingsError.self) { try SettingsFixture(flags: [flag]).server() }
     }

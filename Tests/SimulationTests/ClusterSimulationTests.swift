@@ -277,11 +277,13 @@ private final class SimulationRun: Sendable {
         await cluster.stopDistributor()
         try await cluster.startDistributor()
         guard let store = cluster.store else { throw Violation("no distributor") }
+        for node in cluster.nodes { try await node.scrub() }
         let deadline = scheduler.monotonicNow() + .seconds(4 * 3600)
         while true {
             try await scheduler.sleep(for: .seconds(30))
             let status = try await store.clusterStatus()
-            if status.repairQueueLength == 0, status.rebalance == nil, try await surplus(store).isEmpty { return }
+            let isSound = status.nodes.allSatisfy { $0.state == .left || $0.quarantinedCount == 0 }
+            if status.repairQueueLength == 0, status.rebalance == nil, isSound, try await surplus(store).isEmpty { return }
             guard scheduler.monotonicNow() < deadline else {
                 throw Violation(
                     "not healed: \(status.repairQueueLength) repairs left, \(status.rebalance?.blobsLeft ?? 0) blobs not moved, "
@@ -323,13 +325,13 @@ private final class SimulationRun: Sendable {
         await cluster.stopDistributor()
     }
 
-    /// Every fragment must be on every node that the layout names, but for what rotted and was not read since.
+    /// Every fragment must be on every node that the layout names, and none of them may have rotted.
     private func checkCopies(_ store: ObjectStore) async throws {
         let inventory = try await cluster.inventory()
         for blob in try await store.files(after: nil, limit: 1000).flatMap(\.blobs) {
             for index in 0..<UInt32(blob.chunkCount) {
                 let chunk = ChunkID(blob: blob.id, index: index)
-                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) where node != rotten.id {
+                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) {
                     guard inventory[node]?.contains(FragmentID(chunk: chunk)) == true else {
                         throw Violation("chunk \(chunk) is missing on node \(node), and nothing is going to repair it")
                     }

@@ -69,6 +69,17 @@ final class SimulatedNode: ChunkTransport {
         disk.crash(random: scheduler.random)
     }
 
+    /// Re-reads all that the node has.
+    func scrub() async throws {
+        guard let store = state.withLock({ $0.store }) else { return }
+        try await Scrubber(store: store, progress: NoProgress(), period: .seconds(60), time: scheduler, logger: .silent).pass()
+    }
+
+    private struct NoProgress: ScrubProgressStore {
+        func load() -> ScrubProgress? { nil }
+        func save(_ progress: ScrubProgress) {}
+    }
+
     // MARK: The network
 
     private var lost: NodeError { .unreachable(address: "\(id)", detail: "simulated") }
@@ -152,6 +163,7 @@ final class SimulatedNode: ChunkTransport {
     func list(after cursor: ListCursor?, limit: Int) async throws -> FragmentPage {
         try await call { $0.list(after: cursor, limit: limit) }
     }
+    func quarantined(limit: Int) async throws -> [FragmentID] { try await call { $0.quarantined(limit: limit) } }
     func information() async throws -> NodeInformation { try await call { $0.information() } }
     func claim(for cluster: ClusterID) async throws -> NodeInformation { try await call { try $0.claim(for: cluster) } }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo {

@@ -34,6 +34,8 @@ public protocol DiskFile: Sendable {
     func synchronizeData() throws
     /// Asks the system to begin writing a range to the disk. Promises nothing.
     func startWriteback(offset: Int, count: Int)
+    /// Asks the system to forget what it has of a range in memory, so that it is read from the disk. Promises nothing.
+    func dropCache(offset: Int, count: Int)
     func truncate(to byteCount: Int) throws
     /// Gives a range back to the file system; it reads as zeros. Does nothing where the file system cannot.
     func punchHole(offset: Int, count: Int) throws

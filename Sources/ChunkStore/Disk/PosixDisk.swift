@@ -166,6 +166,12 @@ final class PosixFile: DiskFile {
         #endif
     }
 
+    func dropCache(offset: Int, count: Int) {
+        #if os(Linux)
+            _ = posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_DONTNEED)
+        #endif
+    }
+
     func truncate(to byteCount: Int) throws { try check(ftruncate(descriptor, off_t(byteCount)), "ftruncate \(path)") }
 
     func punchHole(offset: Int, count: Int) throws {

@@ -91,6 +91,8 @@ final class SimulatedFile: DiskFile {
 
     func startWriteback(offset: Int, count: Int) {}
 
+    func dropCache(offset: Int, count: Int) {}
+
     func truncate(to byteCount: Int) throws {
         try withInode(.truncate) { file, state in
             if byteCount < file.content.count {

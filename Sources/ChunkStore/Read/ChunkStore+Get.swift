@@ -68,14 +68,14 @@ extension ChunkStore {
         }
     }
 
-    private func reader(_ id: FragmentID, _ location: FragmentLocation) throws -> RecordReader {
+    func reader(_ id: FragmentID, _ location: FragmentLocation) throws -> RecordReader {
         guard let segment = engine.segments[location.segment] else { throw RecordReader.Damage(detail: "its segment is gone") }
         return RecordReader(id: id, location: location, segment: segment)
     }
 
     /// Returns when the fragment has meanwhile gone elsewhere, so that the read can be tried there.
     /// - Throws: ``ChunkStoreError/corrupt(_:detail:)`` otherwise.
-    private func quarantine(_ id: FragmentID, _ location: FragmentLocation, _ damage: RecordReader.Damage) throws {
+    func quarantine(_ id: FragmentID, _ location: FragmentLocation, _ damage: RecordReader.Damage) throws {
         guard engine.quarantine(id, at: location, detail: damage.detail) else { return }
         throw ChunkStoreError.corrupt(id, detail: damage.detail)
     }

@@ -223,6 +223,14 @@ public final class GRPCChunkTransport: ChunkTransport {
             fragments: try response.fragments.map(Wire.info), next: response.hasNext ? ListCursor(value: response.next) : nil)
     }
 
+    public func quarantined(limit: Int) async throws -> [FragmentID] {
+        let request = Chunkflow_Storage_V1_ListRequest.with {
+            $0.limit = UInt32(clamping: limit)
+            $0.quarantined = true
+        }
+        return try await unary { try await $0.list(request, metadata: $1, options: $2) }.fragments.map { try Wire.info($0).id }
+    }
+
     // MARK: The node
 
     public func information() async throws -> NodeInformation {

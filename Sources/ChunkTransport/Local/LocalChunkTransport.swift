@@ -75,6 +75,8 @@ public final class LocalChunkTransport: ChunkTransport {
         return FragmentPage(fragments: page.fragments, next: page.next.map(ListCursor.init))
     }
 
+    public func quarantined(limit: Int) -> [FragmentID] { Array(store.quarantined().sorted().prefix(limit)) }
+
     public func information() -> NodeInformation {
         let statistics = store.statistics()
         return NodeInformation(

@@ -291,6 +291,9 @@ public nonisolated struct Chunkflow_Storage_V1_ListRequest: Sendable {
 
   public var limit: UInt32 = 0
 
+  /// Lists those found corrupt instead of those that can be read: one page, without sizes.
+  public var quarantined: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1000,7 +1003,7 @@ nonisolated extension Chunkflow_Storage_V1_StatResponse: SwiftProtobuf.Message, 
 
 nonisolated extension Chunkflow_Storage_V1_ListRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cursor\0\u{1}limit\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cursor\0\u{1}limit\0\u{1}quarantined\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1010,6 +1013,7 @@ nonisolated extension Chunkflow_Storage_V1_ListRequest: SwiftProtobuf.Message, S
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self._cursor) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.quarantined) }()
       default: break
       }
     }
@@ -1026,12 +1030,16 @@ nonisolated extension Chunkflow_Storage_V1_ListRequest: SwiftProtobuf.Message, S
     if self.limit != 0 {
       try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 2)
     }
+    if self.quarantined != false {
+      try visitor.visitSingularBoolField(value: self.quarantined, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Chunkflow_Storage_V1_ListRequest, rhs: Chunkflow_Storage_V1_ListRequest) -> Bool {
     if lhs._cursor != rhs._cursor {return false}
     if lhs.limit != rhs.limit {return false}
+    if lhs.quarantined != rhs.quarantined {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -38,6 +38,8 @@ public final class ClusterNodes: Sendable {
     let nodeReturned = Signal()
     /// Raised when a node was added.
     private let nodeAdded = Signal()
+    /// Nodes whose process is another than before.
+    private let restarted = Mutex<Set<NodeID>>([])
 
     public init(members: [Member], configuration: StoreConfiguration, time: any TimeSource, logger: Logger) {
         self.configuration = configuration
@@ -135,13 +137,15 @@ public final class ClusterNodes: Sendable {
     private func markSucceeded(_ id: NodeID, information: NodeInformation) {
         let now = time.monotonicNow()
         let seenAt = time.now()
-        let returned = entries.withLock { entries in
+        let (returned, hasRestarted) = entries.withLock { entries in
             let returned = entries[id]?.health.state(at: now) != .up
+            let hasRestarted = entries[id]?.information.map { $0.instance != information.instance } ?? false
             entries[id]?.health.succeeded(at: now)
             entries[id]?.information = information
             entries[id]?.lastSeenAt = seenAt
-            return returned
+            return (returned, hasRestarted)
         }
+        if hasRestarted { restarted.withLock { _ = $0.insert(id) } }
         if returned {
             logger.info("storage node is up", metadata: ["node": "\(id)"])
             nodeReturned.raise()
@@ -195,6 +199,14 @@ public final class ClusterNodes: Sendable {
         case .up, .draining: configuration.probeInterval
         case .suspect, .down: configuration.failedProbeInterval
         case .left: configuration.absentProbeInterval
+        }
+    }
+
+    /// The nodes that have restarted since this was asked last: what they have may be less than it was.
+    func takeRestarted() -> Set<NodeID> {
+        restarted.withLock { restarted in
+            defer { restarted = [] }
+            return restarted
         }
     }
 

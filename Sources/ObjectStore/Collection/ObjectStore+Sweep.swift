@@ -4,8 +4,8 @@ internal import Logging
 internal import Metadata
 internal import Placement
 
-/// The sweep: compares what the nodes hold with what the metadata knows, and removes what nobody knows of, and what a node
-/// has of blobs that are whole elsewhere.
+/// The sweep: compares what the nodes hold with what the metadata knows. It removes what nobody knows of, and what a node
+/// has of blobs that are whole elsewhere; what a node should have and has not is queued for repair.
 ///
 /// This is what collects the leftovers of an upload that a crash of the distributor ended. One distributor owns the
 /// metadata at a time, so nothing from before its start can still be in flight; what is younger must have reached the
@@ -20,8 +20,9 @@ extension ObjectStore {
             // A node that is away is swept when it is back.
             for node in due.sorted() where nodes.health(of: node) == .up {
                 do {
-                    let removed = try await sweep(node)
+                    let (removed, missing) = try await sweep(node)
                     if removed > 0 { logger.info("orphans removed", metadata: ["node": "\(node)", "fragments": "\(removed)"]) }
+                    if missing > 0 { logger.warning("fragments are missing", metadata: ["node": "\(node)", "fragments": "\(missing)"]) }
                     due.remove(node)
                 } catch is CancellationError {
                     return
@@ -30,31 +31,43 @@ extension ObjectStore {
                     logger.warning("sweep of a node failed", metadata: ["node": "\(node)", "error": "\(error)"])
                 }
             }
-            due.formIntersection(nodes.ids)
-            let rest = max(next - time.monotonicNow(), .zero)
-            guard let requested = try? await sweepRequested.wait(atMost: due.isEmpty ? rest : configuration.backgroundInterval, time: time)
-            else { return }
+            guard let requested = try? await sweepRequested.wait(atMost: configuration.backgroundInterval, time: time) else { return }
+            due = due.union(nodes.takeRestarted()).intersection(nodes.ids)
             guard requested || time.monotonicNow() >= next else { continue }
             due = Set(nodes.ids)
             next = time.monotonicNow() + configuration.sweepInterval
         }
     }
 
-    /// - Returns: how many fragments were removed.
-    func sweep(_ node: NodeID) async throws -> Int {
-        guard let transport = nodes.transport(to: node) else { return 0 }
-        var removed = 0
-        var cursor: ListCursor?
-        repeat {
-            let page = try await transport.list(after: cursor, limit: Self.pageSize)
-            let orphans = try await orphans(among: page.fragments) + misplaced(among: page.fragments, on: node)
-            for start in stride(from: 0, to: orphans.count, by: TransportLimits.maximumBatch) {
-                try await transport.delete(Array(orphans[start..<min(start + TransportLimits.maximumBatch, orphans.count)]))
-            }
-            removed += orphans.count
-            cursor = page.next
-        } while cursor != nil
-        return removed
+    /// - Returns: how many fragments were removed, and how many are missing.
+    func sweep(_ node: NodeID) async throws -> (removed: Int, missing: Int) {
+        guard let transport = nodes.transport(to: node) else { return (0, 0) }
+        let sliceCount = Inventory.sliceCount(fragments: nodes.information(on: node)?.fragmentCount ?? 0)
+        var (removed, missing) = (0, 0)
+        for slice in 0..<sliceCount {
+            let listedFrom = time.now()
+            var inventory = Inventory(slice: slice, of: sliceCount)
+            var cursor: ListCursor?
+            repeat {
+                let page = try await transport.list(after: cursor, limit: Self.pageSize)
+                for fragment in page.fragments { inventory.insert(fragment.id) }
+                cursor = page.next
+                guard slice == 0 else { continue }
+                let unwanted = try await unwanted(among: page.fragments, on: node)
+                for start in stride(from: 0, to: unwanted.count, by: TransportLimits.maximumBatch) {
+                    try await transport.delete(Array(unwanted[start..<min(start + TransportLimits.maximumBatch, unwanted.count)]))
+                }
+                removed += unwanted.count
+            } while cursor != nil
+            missing += try await requestMissing(on: node, inventory: inventory, listedFrom: listedFrom)
+        }
+        return (removed, missing)
+    }
+
+    /// What a node has and should not have.
+    func unwanted(among fragments: [FragmentInfo], on node: NodeID) async throws -> [FragmentID] {
+        guard !fragments.isEmpty else { return [] }
+        return try await orphans(among: fragments) + misplaced(among: fragments, on: node)
     }
 
     private func orphans(among fragments: [FragmentInfo]) async throws -> [FragmentID] {
