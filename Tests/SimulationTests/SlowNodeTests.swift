@@ -26,8 +26,8 @@ struct SlowNodeTests {
                 for number in 0..<4 {
                     let file = SimulatedFile(seed: seed &* 10 &+ UInt64(number), byteCount: 3_000_000)
                     group.addTask {
-                        try await store.upload(
-                            UploadDescription(fileName: "\(file.seed)"), body: SimulatedBody(file: file, breaksAt: nil, scheduler: scheduler))
+                        let body = SimulatedBody(file: file, breaksAt: nil, scheduler: scheduler)
+                        return try await store.upload(UploadDescription(fileName: "\(file.seed)"), body: body)
                     }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
