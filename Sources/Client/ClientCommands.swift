@@ -4,5 +4,6 @@ public import ArgumentParser
 public enum ClientCommands {
     public static let all: [any ParsableCommand.Type] = [
         UploadCommand.self, DownloadCommand.self, ListCommand.self, RemoveCommand.self, StatusCommand.self,
+        ClusterCommand.self,
     ]
 }

@@ -9,7 +9,13 @@ struct ArgumentTests {
         (DownloadCommand.self, ["-o", "file"]), (DownloadCommand.self, ["id", "-o", "-", "--json"]), (RemoveCommand.self, []),
         (ListCommand.self, ["--server", "localhost:8080"]), (ListCommand.self, ["--server", "ftp://host"]),
         (ListCommand.self, ["--server", "http://"]), (ListCommand.self, ["--retries", "-1"]), (ListCommand.self, ["--retries", "x"]),
-        (StatusCommand.self, ["extra"]),
+        (StatusCommand.self, ["extra"]), (ClusterCommand.self, ["nonsense"]), (ClusterCommand.self, ["status", "extra"]),
+        (ClusterCommand.self, ["add"]), (ClusterCommand.self, ["add", "host"]), (ClusterCommand.self, ["add", "host:0"]),
+        (ClusterCommand.self, ["drain"]), (ClusterCommand.self, ["drain", ""]), (ClusterCommand.self, ["drain", "a", "b"]),
+        (ClusterCommand.self, ["set-weight", "node"]), (ClusterCommand.self, ["set-weight", "node", "0"]),
+        (ClusterCommand.self, ["set-weight", "node", "nan"]), (ClusterCommand.self, ["set-weight", "node", "inf"]),
+        (ClusterCommand.self, ["layout", "plan", "add", "node"]), (ClusterCommand.self, ["layout", "plan", "drain", "node", "--force"]),
+        (ClusterCommand.self, ["layout", "plan", "set-weight", "node", "-1"]), (ClusterCommand.self, ["pause", "--retries", "x"]),
     ]
 
     @Test("wrong usage ends with 64", arguments: wrong.indices)
@@ -23,9 +29,16 @@ struct ArgumentTests {
         }
     }
 
-    @Test("every command explains its exit codes and where the server's address comes from", arguments: ClientCommands.all.indices)
+    /// Those that do something, not those that only have subcommands.
+    private static let commands = leaves(ClientCommands.all)
+
+    private static func leaves(_ commands: [any ParsableCommand.Type]) -> [any ParsableCommand.Type] {
+        commands.flatMap { $0.configuration.subcommands.isEmpty ? [$0] : leaves($0.configuration.subcommands) }
+    }
+
+    @Test("every command explains its exit codes and where the server's address comes from", arguments: commands.indices)
     func help(index: Int) {
-        let text = ClientCommands.all[index].helpMessage(columns: 10_000)
+        let text = Self.commands[index].helpMessage(columns: 10_000)
         #expect(text.contains("Exit codes: 0 all done; 1 failed"))
         #expect(text.contains("environment: CHUNKFLOW_SERVER"))
         #expect(text.contains("http://127.0.0.1:8080"))

@@ -76,6 +76,16 @@ struct ClientFixture {
     func status(_ server: ScriptedServer, _ arguments: String...) async throws -> Client.ExitStatus {
         try await StatusCommand.parse(arguments + ["--server", server.url]).execute(console: console)
     }
+
+    /// `chunkflow cluster ...`
+    func cluster(_ server: ScriptedServer, _ arguments: String...) async throws -> Client.ExitStatus {
+        try await cluster(arguments + ["--server", server.url])
+    }
+
+    func cluster(_ arguments: [String]) async throws -> Client.ExitStatus {
+        let command = try #require(try ClusterCommand.parseAsRoot(arguments) as? any ClientCommand)
+        return try await command.execute(console: console)
+    }
 }
 
 /// Bytes that look like nothing in particular, the same for equal seeds.

@@ -99,6 +99,7 @@ struct ListingTests {
         }
     }
 
+    /// Of a server that knows no weights, and nothing of data on the move.
     private static let cluster = """
         {"clusterID":"c1","nodes":[{"id":"n1","address":"127.0.0.1:9001","zone":"r1","state":"up","version":"0.1.0","capacityBytes":4096,\
         "availableBytes":1024,"usedBytes":3072,"fragmentCount":7,"quarantinedCount":0,"lastSeenAt":"2026-01-02T03:04:05Z"},{"id":"n2",\
@@ -119,9 +120,9 @@ struct ListingTests {
                         objects    5, 1.0 MiB
                         to repair  4
 
-                        NODE  ADDRESS         ZONE  STATE  USED     CAPACITY  FILL  FRAGMENTS  QUARANTINED
-                        n1    127.0.0.1:9001  r1    up     3.0 KiB  4.0 KiB   75%   7          0
-                        n2    -               -     down   0 B      0 B       -     0          1
+                        NODE  ADDRESS         ZONE  WEIGHT  STATE  USED     CAPACITY  FILL  FRAGMENTS  QUARANTINED
+                        n1    127.0.0.1:9001  r1    -       up     3.0 KiB  4.0 KiB   75%   7          0
+                        n2    -               -     -       down   0 B      0 B       -     0          1
 
                         """)
             }

@@ -103,7 +103,7 @@ struct UploadTests {
             try await ClientFixture.with { fixture in
                 try await expect(fixture.upload(server, fixture.write([1], to: "x")), .failure)
                 #expect(server.requests.count == 1)
-                #expect(fixture.errors.contains("refused with 507: no room"))
+                #expect(fixture.errors.contains("refused with 507: problem: no room"))
             }
         }
     }
@@ -114,7 +114,7 @@ struct UploadTests {
         try await ScriptedServer.with(answersEarly: true, script: { _ in .problem(.insufficientStorage, "no room") }) { server in
             try await ClientFixture.with { fixture in
                 try await expect(fixture.upload(server, fixture.write(large, to: "x")), .failure)
-                #expect(fixture.errors.contains("refused with 507: no room"))
+                #expect(fixture.errors.contains("refused with 507: problem: no room"))
                 #expect(server.requests.count == 1)
             }
         }

@@ -1,8 +1,8 @@
 public import ArgumentParser
 internal import Core
 
-/// `chunkflow status`
-public struct StatusCommand: AsyncParsableCommand {
+/// `chunkflow status` and `chunkflow cluster status`
+public struct StatusCommand: ClientCommand {
     public static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show the cluster: its nodes, their state and how full they are.",
         discussion: """
@@ -19,20 +19,13 @@ public struct StatusCommand: AsyncParsableCommand {
 
     package func execute(console: Console) async throws -> ExitStatus {
         try await connection.connected(console) { server in
-            var retries = connection.retryPolicy
-            while true {
-                do {
-                    let cluster = try await server.cluster()
-                    if connection.json {
-                        console.print(cluster.text)
-                    } else {
-                        for line in Self.lines(cluster.description) { console.print(line) }
-                    }
-                    return .success
-                } catch let error as ClientError {
-                    try await retries.wait(after: error) { console.note("chunkflow: \($0)") }
-                }
+            let cluster = try await connection.asking(console) { try await server.cluster() }
+            if connection.json {
+                console.print(cluster.text)
+            } else {
+                for line in Self.lines(cluster.description) { console.print(line) }
             }
+            return .success
         }
     }
 
@@ -44,27 +37,27 @@ public struct StatusCommand: AsyncParsableCommand {
         lines.append("layout     \(layout.version)\(copies)\(layout.partitionCount.map { ", \($0) partitions" } ?? "")")
         if let objects = cluster.objects { lines.append("objects    \(objects.count), \(formatBytes(objects.bytes))") }
         if let waiting = cluster.repairQueueLength { lines.append("to repair  \(waiting)") }
+        if let rebalance = cluster.rebalance { lines.append(line(rebalance)) }
+        if cluster.backgroundPaused == true { lines.append("background work is paused") }
         lines.append("")
-        let header = ["NODE", "ADDRESS", "ZONE", "STATE", "USED", "CAPACITY", "FILL", "FRAGMENTS", "QUARANTINED"]
-        return lines + table([header] + cluster.nodes.map(row))
+        let header = ["NODE", "ADDRESS", "ZONE", "WEIGHT", "STATE", "USED", "CAPACITY", "FILL", "FRAGMENTS", "QUARANTINED"]
+        return lines + textTable([header] + cluster.nodes.map(row))
     }
 
     private static func row(_ node: ClusterDescription.Node) -> [String] {
         let fill = node.capacityBytes > 0 ? "\(Int((Double(node.usedBytes) / Double(node.capacityBytes) * 100).rounded()))%" : "-"
-        func text(_ text: String?) -> String { text.flatMap { $0.isEmpty ? nil : $0.printable } ?? "-" }
         return [
-            text(node.id), text(node.address), text(node.zone), text(node.state), formatBytes(node.usedBytes),
-            formatBytes(node.capacityBytes), fill, node.fragmentCount.map { "\($0)" } ?? "-",
+            cell(node.id), cell(node.address), cell(node.zone), cell(weight: node.weight), cell(node.state),
+            formatBytes(node.usedBytes), formatBytes(node.capacityBytes), fill, node.fragmentCount.map { "\($0)" } ?? "-",
             node.quarantinedCount.map { "\($0)" } ?? "-",
         ]
     }
 
-    private static func table(_ rows: [[String]]) -> [String] {
-        guard let columns = rows.first?.indices else { return [] }
-        let widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
-            return String(cells.reversed().drop { $0 == " " }.reversed())
-        }
+    /// The rate and the time left only where something has moved in the last minute.
+    private static func line(_ rebalance: ClusterDescription.Rebalance) -> String {
+        var line = "moving to layout \(rebalance.toVersion): \(formatBytes(rebalance.bytesLeft)) left"
+        if rebalance.bytesPerSecond > 0 { line += ", \(formatBytes(rebalance.bytesPerSecond))/s" }
+        if let seconds = rebalance.secondsLeft { line += ", about \(formatDuration(.seconds(seconds))) left" }
+        return line
     }
 }

@@ -60,6 +60,7 @@ package struct ClusterDescription: Codable, Sendable {
         package let id: String
         package let address: String
         package let zone: String?
+        package let weight: Double?
         package let state: String
         package let capacityBytes: Int64
         package let availableBytes: Int64?
@@ -80,21 +81,39 @@ package struct ClusterDescription: Codable, Sendable {
         package let bytes: Int64
     }
 
+    /// How far data have come to where the current layout wants them.
+    package struct Rebalance: Codable, Sendable {
+        package let toVersion: Int
+        package let bytesLeft: Int64
+        package let bytesPerSecond: Int64
+        /// nil while nothing moves.
+        package let secondsLeft: Int64?
+    }
+
     package let clusterID: String?
     package let nodes: [Node]
     package let layout: Layout
     package let objects: Objects?
     package let repairQueueLength: Int?
+    /// nil when everything is where it should be; servers before layouts could change do not say.
+    package let rebalance: Rebalance?
+    package let backgroundPaused: Bool?
 }
 
 /// An error as servers say it (RFC 9457).
 struct Problem: Codable {
+    /// The server works; a storage node that it was told of does not answer.
+    static let nodeUnreachable = "urn:chunkflow:problem:node-unreachable"
+
+    let type: String?
     let title: String?
     let detail: String?
     let requestID: String?
 
     var text: String? {
-        guard let message = detail ?? title else { return nil }
+        let parts = [title, detail].compactMap { $0 }
+        guard !parts.isEmpty else { return nil }
+        let message = parts.joined(separator: ": ")
         return (requestID.map { "\(message) (request \($0))" } ?? message).printable
     }
 }

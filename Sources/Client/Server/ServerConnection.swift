@@ -10,7 +10,7 @@ package struct ServerConnection: Sendable {
     private static let longestAnswer = 16 << 20
     private static let answerDeadline = TimeAmount.seconds(60)
 
-    private let server: ServerAddress
+    let server: ServerAddress
     private let client: HTTPClient
 
     /// Runs `body` with a connection and closes it afterwards.
@@ -50,12 +50,6 @@ package struct ServerConnection: Sendable {
         _ = try await answer(to: request)
     }
 
-    /// - Returns: what the server said, and its very text.
-    package func cluster() async throws -> (description: ClusterDescription, text: String) {
-        let bytes = try await answer(to: HTTPClientRequest(url: server.url(["cluster"])))
-        return (try decode(ClusterDescription.self, from: bytes), String(buffer: bytes))
-    }
-
     // MARK: Content
 
     /// Sends the content of `source` as a new file.
@@ -88,12 +82,12 @@ package struct ServerConnection: Sendable {
         try decode(type, from: try await answer(to: request, deadline: deadline))
     }
 
-    private func answer(to request: HTTPClientRequest, deadline: NIODeadline? = nil) async throws -> ByteBuffer {
+    func answer(to request: HTTPClientRequest, deadline: NIODeadline? = nil) async throws -> ByteBuffer {
         let response = try await send(request, deadline: deadline ?? .now() + Self.answerDeadline)
         return try await Self.mappingErrors { try await response.body.collect(upTo: Self.longestAnswer) }
     }
 
-    private func decode<Answer: Decodable>(_ type: Answer.Type, from bytes: ByteBuffer) throws -> Answer {
+    func decode<Answer: Decodable>(_ type: Answer.Type, from bytes: ByteBuffer) throws -> Answer {
         do {
             return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
         } catch {
@@ -108,6 +102,7 @@ package struct ServerConnection: Sendable {
         let body = try? await response.body.collect(upTo: 64 << 10)
         let problem = body.flatMap { try? JSONDecoder().decode(Problem.self, from: Data($0.readableBytesView)) }
         let detail = problem?.text ?? "\(response.status.code) \(response.status.reasonPhrase.printable)"
+        if problem?.type == Problem.nodeUnreachable { throw ClientError.nodeUnreachable(detail: detail) }
         switch response.status.code {
         case 404, 410: throw ClientError.notFound(detail: detail)
         case 429, 502, 503, 504:
