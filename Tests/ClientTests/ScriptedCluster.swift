@@ -4,7 +4,7 @@ import NIOHTTP1
 enum ScriptedCluster {
     static let rack1 = "0198aaaa-0000-7000-8000-000000000001"
     static let rack2 = "0198aaab-0000-7000-8000-000000000002"
-    static let rack3 = "0199aaaa-0000-7000-8000-000000000003"
+    static let rack3 = "01a0aaaa-0000-7000-8000-000000000003"
 
     static let status = """
         {"clusterID":"c1","nodes":[\(node(rack1, "10.0.0.1:9001", "r1", "2")),\(node(rack2, "10.0.0.2:9001", "r2", "0.5")),\
