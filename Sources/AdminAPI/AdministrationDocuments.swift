@@ -77,6 +77,23 @@ struct LayoutPlanDocument: Encodable {
     let leastPartitions: Int
     let movedBytes: Int64
     let members: [LayoutMemberDocument]
+    let refusal: String?
+
+    private enum CodingKeys: CodingKey {
+        case fromVersion, toVersion, movedPartitions, leastPartitions, movedBytes, members, refusal
+    }
+
+    /// Every member is always there; `refusal` is null when the change is safe.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(fromVersion, forKey: .fromVersion)
+        try container.encode(toVersion, forKey: .toVersion)
+        try container.encode(movedPartitions, forKey: .movedPartitions)
+        try container.encode(leastPartitions, forKey: .leastPartitions)
+        try container.encode(movedBytes, forKey: .movedBytes)
+        try container.encode(members, forKey: .members)
+        try container.encode(refusal, forKey: .refusal)
+    }
 
     init(_ plan: LayoutPlan) {
         fromVersion = plan.fromVersion
@@ -84,6 +101,7 @@ struct LayoutPlanDocument: Encodable {
         movedPartitions = plan.movedPartitions
         leastPartitions = plan.leastPartitions
         movedBytes = plan.movedBytes
+        refusal = plan.refusal
         members = plan.members.map(LayoutMemberDocument.init)
     }
 }

@@ -105,6 +105,9 @@ extension Problem {
             self.init(.badGateway, "node-unreachable", title: "The node does not answer", detail: "\(address): \(detail)")
         case .notAdmitted(let detail):
             self.init(.conflict, "node-not-admitted", title: "The node cannot be a member", detail: detail)
+        case .removed(let node):
+            self.init(
+                .conflict, "node-removed", title: "The node was taken out of the cluster", detail: "node \(node) is taken back by restore")
         case .refused(let detail):
             self.init(.conflict, "change-refused", title: "The change would be unsafe; force does it all the same", detail: detail)
         case .invalid(let detail):

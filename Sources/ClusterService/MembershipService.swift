@@ -27,11 +27,14 @@ struct MembershipService: Chunkflow_Cluster_V1_Membership.SimpleServiceProtocol 
         }
     }
 
-    /// What the node is told, and what it may make of it: `permissionDenied` and `invalidArgument` are for good.
+    /// What the node is told, and what it may make of it: `permissionDenied` and `invalidArgument` are for good, the others not.
     private func refusal(of node: NodeID, at address: String, for error: any Error) -> RPCError {
         switch error {
         case AdministrationError.notAdmitted(let detail):
             return RPCError(code: .permissionDenied, message: "node \(node) at \(address) is not admitted: \(detail)")
+        case AdministrationError.removed(let node):
+            return RPCError(
+                code: .aborted, message: "node \(node) was removed from the cluster; chunkflow cluster restore \(node) takes it back")
         case AdministrationError.invalid(let detail):
             return RPCError(code: .invalidArgument, message: "node \(node) at \(address) cannot be admitted: \(detail)")
         case AdministrationError.unreachable(let tried, let detail):

@@ -69,9 +69,11 @@ def test_a_drain_is_planned_made_and_followed(operator):
     assert any(node.address in line and " left " in line for line in operator.run("status").output.splitlines())
     check(members, files)
 
-    # What would leave too few is refused, and told why.
+    # What would leave too few is refused, and told why; a plan says so beforehand.
+    planned = operator.run("layout", "plan", "drain", members.nodes[0].address)
+    assert "unsafe without --force" in planned.output and "1 instead of 2 copies" in planned.output, planned.output
     refused = operator.run("drain", members.nodes[0].address, code=1)
-    assert "unsafe" in refused.errors and "1 copies instead of 2" in refused.errors, refused.errors
+    assert "unsafe" in refused.errors and "1 instead of 2 copies" in refused.errors, refused.errors
     assert members.states()[members.nodes[0].address] == "up"
     operator.run("restore", node.address)
     members.wait_for_members(3)

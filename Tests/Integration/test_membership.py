@@ -284,6 +284,27 @@ def test_the_last_holder_and_the_last_copies_are_refused_without_force(fleet):
     assert pair.status in (400, 409), f"{pair}"
 
 
+def test_a_removed_node_that_starts_again_waits_until_it_is_taken_back(fleet):
+    members = Members(fleet, 3)
+    contents = [make_bytes(100_000, number) for number in range(6)]
+    files = {members.rest.upload(content)["fileID"]: content for content in contents}
+    node = members.nodes[2]
+    identity = members.node_id(node)
+    members.order("POST", f"/cluster/nodes/{identity}/remove")
+    members.wait_until_settled()
+    node.stop()
+    # Under another address, as containers are.
+    moved = members.make_node("moved", data=node.data).start()
+    wait_until(lambda: "was removed from the cluster" in moved.errors(), 20, "the node says why it is no member")
+    assert moved.is_running and members.states()[moved.address] == "left"
+    members.order("POST", f"/cluster/nodes/{identity}/restore")
+    members.wait_for_state(moved, "up")
+    wait_until(lambda: "] joined" in moved.errors(), 20, "the node is a member again")
+    members.wait_until_settled()
+    for file_id, content in files.items():
+        assert members.rest.download(file_id) == content
+
+
 def test_two_changes_at_once_are_two_changes(fleet):
     members = Members(fleet, 5)
     files = store_files(members, 30)

@@ -26,6 +26,8 @@ package struct LayoutPlanDescription: Decodable, Sendable {
     /// Bytes that are copied between nodes, estimated.
     package let movedBytes: Int64
     package let members: [LayoutMember]
+    /// Why the change is not made unless it is forced; nil when it is safe.
+    package let refusal: String?
 }
 
 /// The answer to a node that was added.

@@ -47,6 +47,8 @@ public struct LayoutPlan: Hashable, Sendable {
     /// Bytes of fragments that will be copied between nodes, estimated from the bytes stored.
     public let movedBytes: Int64
     public let members: [LayoutMemberStatus]
+    /// Why the change is not made unless it is forced; nil when it is safe. A plan that was carried out has none.
+    public var refusal: String?
 }
 
 public struct LayoutMemberStatus: Hashable, Sendable {
@@ -110,6 +112,8 @@ public enum AdministrationError: Error, Hashable, Sendable {
     case unreachable(address: String, detail: String)
     /// The node must not become a member: it is another cluster's, has another secret, or is alive elsewhere under its name.
     case notAdmitted(detail: String)
+    /// An operator took the node out of the cluster: it is a member again when an operator says so.
+    case removed(NodeID)
     /// The change would lose data or leave too little room; the detail has the numbers. `force` does it all the same.
     case refused(detail: String)
     /// The change makes no sense, whoever forces it.

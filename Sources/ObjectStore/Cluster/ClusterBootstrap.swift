@@ -198,7 +198,7 @@ public struct ClusterBootstrap: Sendable {
 
 extension NodeError {
     /// The part of an error that tells a person what to look at.
-    fileprivate var reason: String {
+    var reason: String {
         if case .unreachable(_, let detail) = self { return detail }
         return "\(self)"
     }

@@ -17,7 +17,13 @@ extension ObjectStore: ClusterAdministration {
 
     public func plan(_ change: LayoutChange) async throws -> LayoutPlan {
         let (_, layout) = try proposal(change)
-        return try await plan(layout)
+        var plan = try await plan(layout)
+        do {
+            try await refuseIfUnsafe(change, layout: layout, plan: plan)
+        } catch AdministrationError.refused(let detail) {
+            plan.refusal = detail
+        }
+        return plan
     }
 
     public func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan {
@@ -73,7 +79,7 @@ extension ObjectStore: ClusterAdministration {
             throw AdministrationError.notAdmitted(
                 detail: "the storage node at \(address) belongs to cluster \(other), this is cluster \(cluster)")
         } catch let error as NodeError {
-            throw AdministrationError.unreachable(address: address, detail: "\(error)")
+            throw AdministrationError.unreachable(address: address, detail: error.reason)
         }
     }
 
@@ -86,8 +92,12 @@ extension ObjectStore: ClusterAdministration {
             let known = nodes.record(of: information.id)
             if let known, known.address != address, try await isAlive(known, otherThan: information) { return }
             if let known, known.membership == .left, !isOrdered {
-                throw AdministrationError.notAdmitted(
-                    detail: "node \(known.id) was removed from the cluster; chunkflow cluster restore takes it back")
+                // Where it is now, so that it can be taken back.
+                let record = NodeRecord(
+                    id: known.id, address: address, zone: known.zone, addedAt: known.addedAt, weight: known.weight, membership: .left)
+                if record != known { try await committing { try await self.metadata.saveNode(record) } }
+                nodes.update(ClusterNodes.Member(record: record, transport: transport), information: information)
+                throw AdministrationError.removed(known.id)
             }
             let isBack = known.map { !$0.membership.isPresent } ?? true
             let record = NodeRecord(
@@ -128,7 +138,7 @@ extension ObjectStore: ClusterAdministration {
         guard var record = nodes.record(of: change.node) else { throw AdministrationError.unknownNode(change.node) }
         switch (change, record.membership) {
         case (.drain, .member): record.membership = .draining
-        case (.drain, .draining), (.drain, .left), (.drain, .lost), (.remove, .left), (.restore, .member):
+        case (.drain, .draining), (.drain, .left), (.drain, .lost), (.remove, .left), (.setWeight, .left), (.restore, .member):
             throw AdministrationError.invalid(detail: "node \(record.id) is \(record.membership.rawValue)")
         case (.remove, _): record.membership = .left
         case (.restore, _): record.membership = .member
@@ -201,7 +211,7 @@ extension ObjectStore: ClusterAdministration {
         let copies = map.current.replicas
         guard layout.replicas >= copies else {
             throw AdministrationError.refused(
-                detail: "\(layout.members.count) nodes would be left, which hold \(layout.replicas) copies instead of \(copies)")
+                detail: "\(layout.members.count) nodes would be left: of everything, \(layout.replicas) instead of \(copies) copies")
         }
     }
 
@@ -225,7 +235,7 @@ extension ObjectStore: ClusterAdministration {
         do {
             _ = try await transport.claim(for: cluster)
         } catch let error as NodeError {
-            throw AdministrationError.unreachable(address: record.address, detail: "\(error)")
+            throw AdministrationError.unreachable(address: record.address, detail: error.reason)
         }
     }
 }

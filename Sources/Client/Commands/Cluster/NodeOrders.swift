@@ -37,7 +37,7 @@ extension LayoutPlanDescription {
             "layout     \(fromVersion) -> \(toVersion)",
             "to move    \(movedPartitions) copies of partitions (the least possible: \(leastPartitions)), \(formatBytes(movedBytes))",
             "",
-        ] + members.table + ["", "nothing was changed"]
+        ] + members.table + ["", "nothing was changed"] + (refusal.map { ["unsafe without --force: \($0.printable)"] } ?? [])
     }
 }
 

@@ -70,7 +70,7 @@ package struct PlanSetWeightCommand: ClientCommand {
 
 extension PlanCommand {
     fileprivate static let discussion = """
-        Whether the change would be refused as unsafe is said only when it is made.
+        Says also whether the change would be refused as unsafe.
         With --json what the server says, as one JSON document.
 
         \(ExitStatus.explanation)
