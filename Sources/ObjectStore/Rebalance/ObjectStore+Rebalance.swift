@@ -54,7 +54,11 @@ extension ObjectStore {
         if hasMoved { sweepRequested.raise() }
         guard isComplete, map.current.version == target.version else { return false }
         // What was uploaded meanwhile under the layout before asks for another pass when it is committed.
-        rebalance.noteFinished()
+        let movedBytes = rebalance.noteFinished(at: time.monotonicNow())
+        if hasMoved {
+            logger.notice(
+                "all fragments are where the layout wants them", metadata: ["layout": "\(target.version)", "movedBytes": "\(movedBytes)"])
+        }
         try await finishDrains(before: target)
         for record in nodes.records where !record.membership.isPresent { try await metadata.dropRepairs(on: record.id) }
         return true

@@ -18,7 +18,11 @@ final class RebalanceProgress: Sendable {
 
     func noteNewLayout() { state.withLock { $0.isPending = true } }
 
-    func noteFinished() { state.withLock { $0.isPending = false } }
+    /// - Returns: bytes moved since the start.
+    func noteFinished(at now: MonotonicInstant) -> Int64 {
+        state.withLock { $0.isPending = false }
+        return rate(at: now).movedBytes
+    }
 
     func noteMoved(_ byteCount: Int, at now: MonotonicInstant) {
         let second = now.seconds
