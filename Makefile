@@ -15,7 +15,7 @@ INTEGRATION := Tests/Integration
 TIMED_TESTS := ClusterTests|RESTAPITests|ClientTests
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration soak benchmark lint format proto install-dependencies clean
+.PHONY: help run build test unit integration soak containers benchmark lint format proto install-dependencies clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ integration: build $(VENV)/ready ## run the tests that start the executables (AR
 
 soak: build $(VENV)/ready ## run the long tests
 	$(VENV)/bin/pytest $(INTEGRATION) -m soak $(ARGS)
+
+containers: ## build the images, start docker-compose.yaml and use it (COMPOSE="podman-compose" ENGINE=podman)
+	scripts/check-containers.sh
 
 benchmark: build $(VENV)/ready ## run every script of benchmarks/
 	@for script in benchmarks/*; do \

@@ -9,6 +9,7 @@ packages=(
     pkg-config     # tells SwiftPM where the two above are
     git            # SwiftPM fetches packages with it
     curl           # integration tests
+    iproute2       # integration tests that cut networks
     python3        # integration tests
     python3-venv
 )

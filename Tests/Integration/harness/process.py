@@ -194,10 +194,14 @@ class StartFailed(Exception):
 
 
 class StorageProcess(ServerProcess):
-    def __init__(self, name: str, directory: Path, arguments: list[str] = [], data: Path | None = None, port: int | None = None, **more):
+    def __init__(
+        self, name: str, directory: Path, arguments: list[str] = [], data: Path | None = None, port: int | None = None,
+        host: str = "127.0.0.1", within: list[str] = [], **more
+    ):
+        """`within`: a command that runs the node somewhere else, as `ip netns exec NAME` does."""
         self.data = data or directory / f"{name}-data"
-        self.address = f"127.0.0.1:{port or free_port()}"
-        command = [executable("storage"), "--listen", self.address, "--data-dir", str(self.data), *arguments]
+        self.address = f"{host}:{port or free_port()}"
+        command = [*within, executable("storage"), "--listen", self.address, "--data-dir", str(self.data), *arguments]
         super().__init__(name, command, directory, **more)
 
     def segments(self) -> list[Path]:
