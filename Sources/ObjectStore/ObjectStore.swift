@@ -36,6 +36,7 @@ public final class ObjectStore: FileStore, Sendable {
     let rebalanceRequested = Signal()
     /// Raised when nodes may have fragments that they should not have.
     let sweepRequested = Signal()
+    let readLatencies = ReadLatencies()
     /// Makes a transport to the node at an address.
     let connect: @Sendable (_ address: String) throws -> any ChunkTransport
     /// Raised when something may be in the repair queue.
