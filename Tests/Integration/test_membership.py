@@ -7,6 +7,7 @@ import shutil
 import pytest
 from harness import Cluster, DistributorProcess, Fleet, RESTClient, StorageProcess, make_bytes, wait_until
 from harness.cluster import Gateway, wrong
+from harness.disk import SmallDisk
 from harness.load import Load
 
 MIB = 1 << 20
@@ -282,6 +283,30 @@ def test_the_last_holder_and_the_last_copies_are_refused_without_force(fleet):
 
     pair = members.rest.request_json("POST", f"/cluster/nodes/{members.node_id(members.nodes[1])}/drain", None)
     assert pair.status in (400, 409), f"{pair}"
+
+
+def test_a_disk_that_fills_up_while_data_move_to_it_costs_nothing(fleet):
+    members = Members(fleet, 2)
+    contents = [make_bytes(MIB + number, number) for number in range(40)]
+    files = {members.rest.upload(content)["fileID"]: content for content in contents}
+    # Its share, two thirds of 40 MiB, is more than it has room for.
+    small = SmallDisk(fleet, "small", 24)
+    node = members.make_node("small-node", data=small.path / "data").start()
+    members.wait_for_state(node, "up")
+    wait_until(lambda: "fragment not moved yet" in members.distributor.errors(), 40, "the small disk is full")
+    assert members.rest.cluster()["rebalance"]["blobsLeft"] > 0
+    for file_id, content in files.items():
+        assert members.rest.download(file_id) == content
+    more = make_bytes(300_000, "more")
+    files[members.rest.upload(more)["fileID"]] = more
+
+    # The way out: the node goes again, and what it got comes back.
+    members.order("POST", f"/cluster/nodes/{members.node_id(node)}/drain")
+    members.wait_for_state(node, "left")
+    members.wait_until_settled()
+    node.stop()
+    for file_id, content in files.items():
+        assert members.rest.download(file_id) == content
 
 
 def test_a_removed_node_that_starts_again_waits_until_it_is_taken_back(fleet):

@@ -200,13 +200,6 @@ def test_one_node_under_two_names_stops_the_start(fleet):
     assert storage.address in line and f"localhost:{port}" in line, line
 
 
-def test_no_storage_nodes_at_all_stop_the_start(fleet):
-    process = ServerProcess(
-        "refused", [executable("distributor"), "--http", "127.0.0.1:0", "--cluster", "127.0.0.1:0", "--data-dir", "d"], fleet.directory)
-    _, line = end_of(fleet.add(process))
-    assert "storage-nodes" in line and "STORAGE_NODES" in line, line
-
-
 @pytest.mark.parametrize(
     "node_secret, distributor_secret", [("the right secret", "a wrong secret"), ("the right secret", None)]
 )

@@ -19,6 +19,8 @@ final class ChunkStream: Sendable {
     private let time: any TimeSource
     private let receive: @Sendable (ByteBuffer) async throws -> Void
     private let turn = AsyncPermits(count: 1)
+    /// Raised when the receiver has done with something.
+    private let received = Signal()
     private let state: Mutex<State>
 
     init(range: Range<Int>, time: any TimeSource, receive: @escaping @Sendable (ByteBuffer) async throws -> Void) {
@@ -42,6 +44,7 @@ final class ChunkStream: Sendable {
             defer {
                 let now = time.monotonicNow()
                 state.withLock { $0.silentSince = now }
+                received.raise()
             }
             do {
                 try await receive(wanted)
@@ -55,12 +58,19 @@ final class ChunkStream: Sendable {
     /// Waits until no node has brought anything for `duration`.
     /// - Returns: false when the task was cancelled before that.
     func waitUntilSilent(for duration: Duration) async -> Bool {
-        while !Task.isCancelled {
-            let now = time.monotonicNow()
-            let rest = state.withLock { $0.silentSince }.map { $0 + duration - now } ?? duration
-            if rest <= .zero { return true }
-            do { try await time.sleep(for: rest) } catch { return false }
+        do {
+            while true {
+                try Task.checkCancellation()
+                guard let silentSince = state.withLock({ $0.silentSince }) else {
+                    try await received.wait()
+                    continue
+                }
+                let rest = silentSince + duration - time.monotonicNow()
+                if rest <= .zero { return true }
+                try await time.sleep(for: rest)
+            }
+        } catch {
+            return false
         }
-        return false
     }
 }
