@@ -1,7 +1,6 @@
 import Core
+import ObjectStore
 import Testing
-
-@testable import ObjectStore
 
 @Suite("Latencies of reads")
 struct ReadLatenciesTests {
