@@ -69,18 +69,23 @@ struct InterruptionTests {
         }
     }
 
+    /// Pieces of 1 MiB sent in the tests of back-pressure, and how many may be under way: two windows of HTTP/2, ten messages in each
+    /// of gRPC's queues, and what the kernel's socket buffers take, which grow as they like.
+    private static let pieceCount = 160
+    private static let aheadLimit = 64
+
     @Test("a get whose receiver is slow does not make the node read far ahead")
     func getBackPressure() async throws {
         let node = MemoryNode(pieceSize: Piece.maximumSize)
-        node.store(Self.id, ClusterFixture.bytes(96 << 20))
+        node.store(Self.id, ClusterFixture.bytes(Self.pieceCount << 20))
         try await ClusterFixture.withNode(node) { transport in
             let door = Door()
             let get = Task { try await transport.get(Self.id, range: nil) { _ in try await door.pass() } }
             try await eventually("the first piece is there") { door.waiting == 1 }
             let read = try await Self.settled { node.piecesRead }
-            #expect(read < 32, "\(read) of 96 pieces read while none was taken")
+            #expect(read < Self.aheadLimit, "\(read) of \(Self.pieceCount) pieces read while none was taken")
             door.open()
-            #expect(try await get.value.byteCount == 96 << 20)
+            #expect(try await get.value.byteCount == Self.pieceCount << 20)
         }
     }
 
@@ -94,17 +99,17 @@ struct InterruptionTests {
             let put = Task { try await transport.put(Self.id, descriptor: [], pieces: pieces) }
             let sent = Mutex(0)
             let producer = Task {
-                for _ in 0..<96 {
+                for _ in 0..<Self.pieceCount {
                     try await pieces.send(Self.piece)
                     sent.withLock { $0 += 1 }
                 }
                 pieces.finish()
             }
             let ahead = try await Self.settled { sent.withLock { $0 } }
-            #expect(ahead < 32, "\(ahead) of 96 pieces sent while none was taken")
+            #expect(ahead < Self.aheadLimit, "\(ahead) of \(Self.pieceCount) pieces sent while none was taken")
             door.open()
             try await producer.value
-            #expect(try await put.value.byteCount == 96 << 20)
+            #expect(try await put.value.byteCount == Self.pieceCount << 20)
         }
     }
 
