@@ -235,7 +235,11 @@ struct MembershipTests {
                     try await client.join(node: Self.node, address: Self.address, instance: 1)
                 }
             }
-            #expect(await join() == .unreachable(distributor: running.address, detail: "no answer in time"))
+            // On a busy machine it may be the connection that is not there in time.
+            guard case .unreachable(running.address, _) = await join() else {
+                Issue.record("not unreachable")
+                return
+            }
             await running.kill()
             guard case .unreachable = await join() else {
                 Issue.record("not unreachable")

@@ -130,6 +130,7 @@ public final class MembershipClient: Sendable {
             return .refused(distributor: distributor, detail: error.reason)
         case .unimplemented:
             return .refused(distributor: distributor, detail: "it takes no storage nodes; is this a distributor's cluster address?")
+        case .deadlineExceeded: return unreachable("no answer in time")
         case .internalError, .aborted: return .postponed(distributor: distributor, detail: error.reason)
         // gRPC itself says so too; only what was answered has a detail.
         case .unavailable where error.metadata[binaryValues: ClusterMetadata.error].contains { _ in true }:
