@@ -5,11 +5,13 @@ extension Layout {
     /// "CFLY"
     private static let magic: [UInt8] = [0x43, 0x46, 0x4C, 0x59]
     private static let format: UInt16 = 1
+    /// The same, followed by tables for erasure-coded chunks: written only where there are any.
+    private static let formatWithCodedTables: UInt16 = 2
 
     public func encoded() -> [UInt8] {
         var bytes = Self.magic
         func append(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
-        append(Self.format)
+        append(codedTables.isEmpty ? Self.format : Self.formatWithCodedTables)
         append(UInt64(version))
         append(UInt32(partitionCount))
         append(UInt8(replicas))
@@ -23,6 +25,11 @@ extension Layout {
         for slot in slots {
             if members.count <= 256 { append(UInt8(slot)) } else { append(slot) }
         }
+        if !codedTables.isEmpty { append(UInt8(codedTables.count)) }
+        for table in codedTables {
+            append(UInt8(table.width))
+            for slot in table.slots { append(slot) }
+        }
         append(CRC32C.checksum(bytes))
         return bytes
     }
@@ -32,7 +39,7 @@ extension Layout {
         var reader = Reader(bytes: bytes[...])
         guard try reader.take(4).elementsEqual(Self.magic) else { throw PlacementError.undecodable(detail: "not a layout") }
         let format = try reader.integer(UInt16.self)
-        guard format == Self.format else { throw PlacementError.undecodable(detail: "unknown format \(format)") }
+        guard format == Self.format || format == Self.formatWithCodedTables else { throw PlacementError.undecodable(detail: "unknown format \(format)") }
         guard bytes.count > 4 else { throw PlacementError.undecodable(detail: "too short") }
         var trailer = Reader(bytes: bytes.suffix(4))
         guard try trailer.integer(UInt32.self) == CRC32C.checksum(Array(bytes.dropLast(4))) else {
@@ -53,6 +60,15 @@ extension Layout {
         let slots = try (0..<partitionCount * replicas).map { _ in
             memberCount <= 256 ? UInt16(try reader.integer(UInt8.self)) : try reader.integer(UInt16.self)
         }
+        var codedTables: [CodedTable] = []
+        if format == Self.formatWithCodedTables {
+            for _ in 0..<(try reader.integer(UInt8.self)) {
+                codedTables.append(try reader.codedTable(partitionCount: partitionCount, memberCount: memberCount))
+            }
+            guard !codedTables.isEmpty, zip(codedTables, codedTables.dropFirst()).allSatisfy({ $0.width < $1.width }) else {
+                throw PlacementError.undecodable(detail: "its tables of erasure codes are out of order, or missing")
+            }
+        }
         guard reader.bytes.count == 4 else { throw PlacementError.undecodable(detail: "bytes follow its end") }
         for start in stride(from: 0, to: slots.count, by: replicas) {
             let nodes = slots[start..<start + replicas]
@@ -60,7 +76,7 @@ extension Layout {
                 throw PlacementError.undecodable(detail: "partition \(start / replicas) names no \(replicas) different members")
             }
         }
-        self.init(version: version, partitionCount: partitionCount, replicas: replicas, members: members, slots: slots)
+        self.init(version: version, partitionCount: partitionCount, replicas: replicas, members: members, slots: slots, codedTables: codedTables)
     }
 
     private struct Reader {
@@ -84,6 +100,19 @@ extension Layout {
                 throw PlacementError.undecodable(detail: "a zone's name is not UTF-8")
             }
             return LayoutMember(node: node, weight: weight, zone: name)
+        }
+
+        mutating func codedTable(partitionCount: Int, memberCount: Int) throws -> CodedTable {
+            let width = Int(try integer(UInt8.self))
+            guard CodedTable.widths.contains(width) else { throw PlacementError.undecodable(detail: "a code of \(width) fragments") }
+            let slots = try (0..<partitionCount * width).map { _ in try integer(UInt16.self) }
+            for start in stride(from: 0, to: slots.count, by: width) {
+                let nodes = slots[start..<start + width].filter { $0 != CodedTable.nobody }
+                guard nodes.allSatisfy({ $0 < memberCount }), Set(nodes).count == nodes.count else {
+                    throw PlacementError.undecodable(detail: "partition \(start / width) names a member twice, or none that there is")
+                }
+            }
+            return CodedTable(width: width, slots: slots)
         }
     }
 }

@@ -6,16 +6,26 @@ extension Layout {
     /// Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005), so what a missing
     /// node leaves is spread over all others by weight; but nodes of zones that hold nothing of the partition come first, one
     /// of each, and so on. Costs a sort of the members: some 100 ns for a handful, 100 us for a thousand.
-    public func successors(of partition: Int) -> [NodeID] {
+    public func successors(of partition: Int) -> [NodeID] { successors(of: partition, holders: slotRange(partition).lazy.map { slots[$0] }) }
+
+    /// The same for the erasure-coded chunks of the partition.
+    public func successors(of partition: Int, codedWidth width: Int) -> [NodeID] {
+        guard let table = codedTable(width: width) else { return successors(of: partition, holders: EmptyCollection()) }
+        return successors(
+            of: partition, holders: table.slots[partition * width..<(partition + 1) * width].lazy.filter { $0 != CodedTable.nobody })
+    }
+
+    /// - Parameter holders: members that hold something of the partition, by number.
+    private func successors(of partition: Int, holders: some Sequence<UInt16>) -> [NodeID] {
         var copiesInZone: [Int32: Int] = [:]
         var isHolder = [Bool](repeating: false, count: members.count)
-        for slot in slotRange(partition) {
-            let number = Int(slots[slot])
+        for holder in holders {
+            let number = Int(holder)
             isHolder[number] = true
             copiesInZone[zones[number], default: 0] += 1
         }
         var candidates: [(number: Int, score: Double, crowding: Int)] = []
-        candidates.reserveCapacity(members.count - replicas)
+        candidates.reserveCapacity(members.count)
         for number in members.indices where !isHolder[number] {
             candidates.append((number, score(partition, number), 0))
         }

@@ -23,13 +23,16 @@ public struct Layout: Hashable, Sendable {
     let slots: [UInt16]
     /// The zone of each member, by number.
     let zones: [Int32]
+    /// Who holds which fragment of erasure-coded chunks: a table for every width in use, by width.
+    let codedTables: [CodedTable]
 
-    init(version: Int, partitionCount: Int, replicas: Int, members: [LayoutMember], slots: [UInt16]) {
+    init(version: Int, partitionCount: Int, replicas: Int, members: [LayoutMember], slots: [UInt16], codedTables: [CodedTable] = []) {
         self.version = version
         self.partitionCount = partitionCount
         self.replicas = replicas
         self.members = members
         self.slots = slots
+        self.codedTables = codedTables
         zones = Self.zoneNumbers(of: members)
     }
 
@@ -43,38 +46,52 @@ public struct Layout: Hashable, Sendable {
     /// - Parameters:
     ///   - replicas: copies wanted; fewer are kept when there are fewer members.
     ///   - partitionCount: a power of two, fixed for the cluster's life.
+    ///   - codedWidths: fragments of a chunk, of every erasure code in use.
     /// - Throws: ``PlacementError``.
     public static func initial(
-        members: [LayoutMember], replicas: Int, partitionCount: Int = PartitionMap.defaultPartitionCount
+        members: [LayoutMember], replicas: Int, partitionCount: Int = PartitionMap.defaultPartitionCount, codedWidths: Set<Int> = []
     ) throws -> Layout {
         guard PartitionMap.isValid(partitionCount: partitionCount) else { throw PlacementError.invalidPartitionCount(partitionCount) }
-        return try Layout(version: 1, members: members, replicas: replicas, partitionCount: partitionCount, old: nil)
+        return try Layout(
+            version: 1, members: members, replicas: replicas, partitionCount: partitionCount, codedWidths: codedWidths, old: nil)
     }
 
     /// The layout that follows when the members, their weights or zones, or the number of copies change. As much as can stay
     /// where it is stays there.
+    /// - Parameter codedWidths: added to those that have a table already.
     /// - Throws: ``PlacementError``.
-    public func next(members: [LayoutMember], replicas: Int) throws -> Layout {
-        try Layout(version: version + 1, members: members, replicas: replicas, partitionCount: partitionCount, old: self)
+    public func next(members: [LayoutMember], replicas: Int, codedWidths: Set<Int> = []) throws -> Layout {
+        try Layout(
+            version: version + 1, members: members, replicas: replicas, partitionCount: partitionCount, codedWidths: codedWidths, old: self)
     }
 
-    private init(version: Int, members: [LayoutMember], replicas: Int, partitionCount: Int, old: Layout?) throws {
+    private init(
+        version: Int, members: [LayoutMember], replicas: Int, partitionCount: Int, codedWidths: Set<Int>, old: Layout?
+    ) throws {
         try Self.check(members: members, replicas: replicas)
+        guard codedWidths.allSatisfy(CodedTable.widths.contains) else { throw PlacementError.invalidWidth(codedWidths.sorted()) }
         let members = members.sorted { $0.node < $1.node }
-        let shares = FairShares(
-            weights: members.map(\.weight), zones: Self.zoneNumbers(of: members).map(Int.init), partitionCount: partitionCount,
-            replicas: min(replicas, members.count))
+        func shares(_ replicas: Int) -> FairShares {
+            FairShares(
+                weights: members.map(\.weight), zones: Self.zoneNumbers(of: members).map(Int.init), partitionCount: partitionCount,
+                replicas: min(replicas, members.count))
+        }
+        let numbers = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.node, Int32($0)) })
+        /// The number that each member of the old layout has in this one.
+        let renumbered = old?.members.map { numbers[$0.node] } ?? []
         var kept: [[Int32]] = []
         if let old {
-            let numbers = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.node, Int32($0)) })
-            let renumbered = old.members.map { numbers[$0.node] }
             kept = (0..<partitionCount).map { partition in old.slotRange(partition).compactMap { renumbered[Int(old.slots[$0])] } }
         }
-        var assignment = Assignment(shares: shares, old: kept)
+        var assignment = Assignment(shares: shares(replicas), old: kept)
         assignment.orderByPreference()
+        let widths = codedWidths.union(old?.codedTables.map(\.width) ?? [])
         self.init(
-            version: version, partitionCount: partitionCount, replicas: shares.replicas, members: members,
-            slots: assignment.slots.map(UInt16.init))
+            version: version, partitionCount: partitionCount, replicas: assignment.replicas, members: members,
+            slots: assignment.slots.map(UInt16.init),
+            codedTables: widths.sorted().map { width in
+                CodedTable(width: width, shares: shares(width), old: old?.codedTable(width: width), renumbered: renumbered)
+            })
     }
 
     static func check(members: [LayoutMember], replicas: Int) throws {

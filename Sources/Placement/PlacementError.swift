@@ -13,6 +13,8 @@ public enum PlacementError: Error, Hashable, Sendable {
     case zoneNameTooLong(NodeID)
     /// There is at least one copy of everything.
     case invalidReplicaCount(Int)
+    /// An erasure code has ``CodedTable/widths`` fragments.
+    case invalidWidth([Int])
     /// The number of partitions is a power of two, at most ``PartitionMap/maximumPartitionCount``.
     case invalidPartitionCount(Int)
     /// The bytes are not a layout, or not one that this version of the program can read.
