@@ -8,7 +8,7 @@ import PackageDescription
 //   RESTAPI   AdminAPI   ClusterService        edges: HTTP and gRPC to domain calls
 //      HTTPEdge |      |    StorageService
 //        ObjectStore         |                 write and read path, repair, collection
-//   Metadata  Placement  ChunkTransport  ChunkStore
+//   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore
 //                 Core                         no I/O
 
 let swiftSettings: [SwiftSetting] = [
@@ -76,6 +76,7 @@ let package = Package(
         library("Core", ["CISAL", nioCore, nioPosix, crypto]),
         library("ChunkStore", ["CLinux", "Core", nioCore, logging]),
         library("Placement", ["Core"]),
+        library("ErasureCoding", ["CISAL", "Core", nioCore]),
         library("Metadata", ["Core", grdb, logging]),
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library(
@@ -115,6 +116,7 @@ let package = Package(
         tests("CoreTests", ["Core", nioCore]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
+        tests("ErasureCodingTests", ["ErasureCoding", "Core", nioCore]),
         tests("MetadataTests", ["Metadata", "Core", logging]),
         tests(
             "ClusterTests",
