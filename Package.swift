@@ -54,6 +54,7 @@ let package = Package(
         .executable(name: "storage", targets: ["storage"]),
         .executable(name: "chunkflow", targets: ["chunkflow"]),
         .executable(name: "chunkstore-benchmark", targets: ["chunkstore-benchmark"]),
+        .executable(name: "erasure-benchmark", targets: ["erasure-benchmark"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -112,6 +113,7 @@ let package = Package(
         executable("storage", ["ServerAssembly", "Settings", arguments]),
         executable("chunkflow", ["ServerAssembly", "Settings", "Client", arguments]),
         executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore, logging]),
+        executable("erasure-benchmark", ["CISAL", "Core", "ErasureCoding", arguments, nioCore]),
 
         tests("CoreTests", ["Core", nioCore]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
