@@ -83,28 +83,29 @@ let package = Package(
         library(
             "ChunkTransport",
             [
-                "Core", "ChunkStore", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle,
-                logging,
+                "Core", "ChunkStore", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
+                swiftProtobuf, lifecycle, logging,
             ]),
-        library("ObjectStore", ["Core", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
+        library("ObjectStore", ["Core", "ErasureCoding", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
         library(
             "StorageService",
             [
-                "Core", "ChunkTransport", "ClusterProtocol", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf,
-                lifecycle, logging,
+                "Core", "ChunkTransport", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
+                swiftProtobuf, lifecycle, logging,
             ]),
         library(
             "ClusterService",
             ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
-        library("RESTAPI", ["Core", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
+        library("RESTAPI", ["Core", "ErasureCoding", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
         library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioCore, nioHTTP1]),
-        library("Settings", ["Core", configuration, arguments]),
+        library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
-                "HTTPEdge", "RESTAPI", "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore, nioPosix, grpcCore,
+                "ErasureCoding", "HTTPEdge", "RESTAPI", "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore, nioPosix,
+                grpcCore,
                 grpcTransport, logging,
             ]),
         library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
@@ -124,13 +125,15 @@ let package = Package(
             "ClusterTests",
             [
                 "ServerAssembly", "ClusterService", "StorageService", "ObjectStore", "ChunkTransport", "ChunkStore", "ClusterProtocol",
-                "Core", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging,
+                "Core", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging,
             ]),
         tests(
             "RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Placement", "Core", nioCore]),
-        tests("SimulationTests", ["ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore, logging]),
+        tests(
+            "SimulationTests",
+            ["ErasureCoding", "ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore, logging]),
     ]
 )

@@ -46,6 +46,7 @@ struct ClusterDocument: Encodable {
         let partitionCount: Int
         let replicas: Int
         let writeQuorum: Int
+        let storageClass: String
     }
 
     struct Objects: Encodable {
@@ -97,8 +98,9 @@ struct ClusterDocument: Encodable {
                 lastSeenAt: node.lastSeenAt.map { CalendarDate($0).internetText })
         }
         layout = Layout(
-            version: status.layoutVersion, partitionCount: status.partitionCount, replicas: status.replicas, writeQuorum: status.writeQuorum
-        )
+            version: status.layoutVersion, partitionCount: status.partitionCount, replicas: status.replicas,
+            writeQuorum: status.writeQuorum,
+            storageClass: status.storageClass)
         objects = Objects(count: status.objectCount, bytes: status.byteCount)
         repairQueueLength = status.repairQueueLength
         rebalance = status.rebalance.map {

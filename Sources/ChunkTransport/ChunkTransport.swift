@@ -1,4 +1,5 @@
 public import Core
+public import ErasureCoding
 
 /// A storage node as everything above sees it, whether it lives in this process or across the network.
 ///
@@ -46,6 +47,24 @@ public protocol ChunkTransport: Sendable {
 
     /// Has the node fetch a fragment straight from the first of `sources` that can serve it, replacing what it had.
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo
+
+    /// Has the node compute a fragment of an erasure-coded chunk from `code.dataCount` others, which it fetches from the nodes
+    /// that have them, replacing what it had. Holds a few hundred KiB of each at a time.
+    /// - Parameter sources: other fragments of the chunk; more than are needed are asked where the first fail.
+    func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo
+}
+
+/// Where a fragment of a chunk can be fetched.
+public struct FragmentSource: Hashable, Sendable {
+    /// Which fragment.
+    public let number: UInt8
+    /// Nodes that have it, or may have it, best first.
+    public let peers: [Peer]
+
+    public init(number: UInt8, peers: [Peer]) {
+        self.number = number
+        self.peers = peers
+    }
 }
 
 /// A node that another node can fetch from.

@@ -31,8 +31,8 @@ public protocol MetadataStore: Sendable {
     /// Says that all fragments of these blobs are where layout `version` wants them. Those at a later one already, and those
     /// that are gone, are left alone.
     func moveBlobs(_ ids: [BlobID], toLayout version: Int) async throws
-    /// How much is still where a layout before `version` wants it, and the oldest such layout. Reads every blob's row.
-    func unmoved(before version: Int) async throws -> (totals: BlobTotals, oldestVersion: Int?)
+    /// How much is still where a layout before `version` wants it. Reads every blob's row.
+    func unmoved(before version: Int) async throws -> UnmovedBlobs
     /// Those of `blobs` of which a fragment waits to be repaired.
     func blobsInRepair(among blobs: [BlobID]) async throws -> Set<BlobID>
 

@@ -33,7 +33,7 @@ public struct BlobRecord: Hashable, Sendable {
     public let chunkSize: Int
     /// The layout under which it was written.
     public let layoutVersion: Int
-    /// How its chunks are stored, for example `replicated-3`.
+    /// How its chunks are stored, for example `replicated-3`, `ec-4-2`, or `replicated` for as many copies as the cluster keeps.
     public let storageClass: String
 
     public init(id: BlobID, byteCount: Int64, chunkSize: Int, layoutVersion: Int, storageClass: String) {
@@ -129,6 +129,25 @@ public struct BlobTotals: Hashable, Sendable {
     public init(blobCount: Int64, byteCount: Int64) {
         self.blobCount = blobCount
         self.byteCount = byteCount
+    }
+}
+
+/// Blobs that are still where an older layout wants them.
+public struct UnmovedBlobs: Hashable, Sendable {
+    /// By storage class.
+    public let byClass: [String: BlobTotals]
+    /// The oldest layout that any of them follows; nil when there are none.
+    public let oldestVersion: Int?
+
+    public init(byClass: [String: BlobTotals], oldestVersion: Int?) {
+        self.byClass = byClass
+        self.oldestVersion = oldestVersion
+    }
+
+    public var totals: BlobTotals {
+        byClass.values.reduce(BlobTotals(blobCount: 0, byteCount: 0)) {
+            BlobTotals(blobCount: $0.blobCount + $1.blobCount, byteCount: $0.byteCount + $1.byteCount)
+        }
     }
 }
 

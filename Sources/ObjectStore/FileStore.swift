@@ -1,4 +1,5 @@
 public import Core
+public import ErasureCoding
 public import Metadata
 public import NIOCore
 
@@ -40,10 +41,13 @@ public struct UploadDescription: Hashable, Sendable {
     /// The name to give back on download, as the client sent it; it never names anything on our disks.
     public var fileName: String?
     public var contentType: String
+    /// How the bytes are to be stored; nil for the cluster's default. Small ones are stored as copies whatever is asked for.
+    public var storageClass: StorageClass?
 
-    public init(fileName: String? = nil, contentType: String = "application/octet-stream") {
+    public init(fileName: String? = nil, contentType: String = "application/octet-stream", storageClass: StorageClass? = nil) {
         self.fileName = fileName
         self.contentType = contentType
+        self.storageClass = storageClass
     }
 }
 
@@ -51,6 +55,8 @@ public struct UploadDescription: Hashable, Sendable {
 public enum StoreError: Error, Hashable, Sendable {
     /// Fewer nodes can be written to than the write quorum needs. Trying again later can help.
     case notEnoughNodes(available: Int, required: Int)
+    /// The storage class that was asked for needs more nodes than the cluster has.
+    case storageClassUnavailable(StorageClass, required: Int, available: Int)
     /// A chunk did not reach its write quorum. Nothing became visible. Trying again can help.
     case quorumNotReached(chunk: ChunkID, acknowledged: Int, required: Int, detail: String)
     /// No node could serve the chunk intact at this moment.
@@ -119,6 +125,8 @@ public struct ClusterStatus: Hashable, Sendable {
     public let partitionCount: Int
     public let replicas: Int
     public let writeQuorum: Int
+    /// How objects are stored that ask for nothing.
+    public let storageClass: String
     public let objectCount: Int64
     /// Bytes of content of all objects, copies not counted.
     public let byteCount: Int64
@@ -131,7 +139,8 @@ public struct ClusterStatus: Hashable, Sendable {
 
     public init(
         cluster: ClusterID, nodes: [NodeStatus], layoutVersion: Int, partitionCount: Int, replicas: Int, writeQuorum: Int,
-        objectCount: Int64, byteCount: Int64, repairQueueLength: Int, rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false
+        storageClass: String = "replicated", objectCount: Int64, byteCount: Int64, repairQueueLength: Int,
+        rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false
     ) {
         self.cluster = cluster
         self.nodes = nodes
@@ -139,6 +148,7 @@ public struct ClusterStatus: Hashable, Sendable {
         self.partitionCount = partitionCount
         self.replicas = replicas
         self.writeQuorum = writeQuorum
+        self.storageClass = storageClass
         self.objectCount = objectCount
         self.byteCount = byteCount
         self.repairQueueLength = repairQueueLength

@@ -1,5 +1,6 @@
 internal import ChunkTransport
 public import Core
+internal import ErasureCoding
 public import Logging
 public import Metadata
 internal import Placement
@@ -37,6 +38,7 @@ public final class ObjectStore: FileStore, Sendable {
     /// Raised when nodes may have fragments that they should not have.
     let sweepRequested = Signal()
     let readLatencies = ReadLatencies()
+    let coders = ErasureCoders()
     /// Makes a transport to the node at an address.
     let connect: @Sendable (_ address: String) throws -> any ChunkTransport
     /// Raised when something may be in the repair queue.
@@ -101,13 +103,15 @@ public final class ObjectStore: FileStore, Sendable {
         let layout = map.current
         return ClusterStatus(
             cluster: cluster, nodes: nodes.status(), layoutVersion: layout.version, partitionCount: layout.partitionCount,
-            replicas: configuration.replicas, writeQuorum: configuration.writeQuorum, objectCount: totals.objectCount,
+            replicas: configuration.replicas, writeQuorum: configuration.writeQuorum,
+            storageClass: defaultStorageClass(in: layout).resolved(replicas: configuration.replicas).description,
+            objectCount: totals.objectCount,
             byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: rebalance, isBackgroundPaused: background.isPaused)
     }
 
     /// The nodes that should hold a chunk: for tests.
-    package func expectedNodes(of chunk: ChunkID, layoutVersion: Int) -> [NodeID] {
-        map.places(of: chunk, layoutVersion: layoutVersion).nodes
+    package func expectedNodes(of chunk: ChunkID, in blob: BlobRecord) -> [(fragment: FragmentID, node: NodeID)] {
+        map.homes(of: chunk, blob.redundancy, in: map.layout(version: blob.layoutVersion) ?? map.current).map { ($0.fragment, $0.node) }
     }
 
     /// Runs a call to the metadata database; its errors become the store's.

@@ -1,4 +1,5 @@
 internal import Core
+public import ErasureCoding
 
 /// How an ``ObjectStore`` works. Every limit has its name and unit here.
 public struct StoreConfiguration: Sendable {
@@ -10,6 +11,10 @@ public struct StoreConfiguration: Sendable {
     public var replicas = 3
     /// Copies that must be durable before a chunk counts as written.
     public var writeQuorum = 2
+    /// How objects are stored that ask for nothing; nil to choose by the number of nodes (``storageClass(memberCount:)``).
+    public var storageClass: StorageClass?
+    /// Bytes up to which an object is stored as copies even where an erasure code is asked for: it would be cut too small.
+    public var smallObjectLimit = 256 * 1024
 
     /// Bytes of all uploads that are held at once, and of each. What a node has taken, or gRPC for it, no longer counts.
     public var uploadMemory = 32 * 1024 * 1024
@@ -65,4 +70,29 @@ public struct StoreConfiguration: Sendable {
     public var orphanGrace: Duration = .seconds(3600)
 
     public init() {}
+
+    /// Of the code that is chosen by the number of nodes.
+    private static let dataCount = 4
+
+    /// How objects are stored that ask for nothing.
+    ///
+    /// An erasure code that survives as many losses as the copies would is taken as soon as there are so many nodes that as many
+    /// can be lost for good and everything still be restored: `4 + 2 * (replicas - 1)`.
+    public func storageClass(memberCount: Int) -> StorageClass {
+        if let storageClass {
+            // The copies that are kept of everything.
+            return storageClass == .copies(replicas) ? .replicated : storageClass
+        }
+        let losses = replicas - 1
+        guard memberCount >= Self.dataCount + 2 * losses, let code = ErasureCode(dataCount: Self.dataCount, parityCount: losses) else {
+            return .replicated
+        }
+        return .coded(code)
+    }
+
+    /// Fragments of a chunk, of the erasure codes that a layout of so many members has to have places for.
+    func codedWidths(memberCount: Int) -> Set<Int> {
+        guard case .coded(let code) = storageClass(memberCount: memberCount) else { return [] }
+        return [code.width]
+    }
 }

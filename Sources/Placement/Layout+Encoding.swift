@@ -39,7 +39,9 @@ extension Layout {
         var reader = Reader(bytes: bytes[...])
         guard try reader.take(4).elementsEqual(Self.magic) else { throw PlacementError.undecodable(detail: "not a layout") }
         let format = try reader.integer(UInt16.self)
-        guard format == Self.format || format == Self.formatWithCodedTables else { throw PlacementError.undecodable(detail: "unknown format \(format)") }
+        guard format == Self.format || format == Self.formatWithCodedTables else {
+            throw PlacementError.undecodable(detail: "unknown format \(format)")
+        }
         guard bytes.count > 4 else { throw PlacementError.undecodable(detail: "too short") }
         var trailer = Reader(bytes: bytes.suffix(4))
         guard try trailer.integer(UInt32.self) == CRC32C.checksum(Array(bytes.dropLast(4))) else {
@@ -76,7 +78,8 @@ extension Layout {
                 throw PlacementError.undecodable(detail: "partition \(start / replicas) names no \(replicas) different members")
             }
         }
-        self.init(version: version, partitionCount: partitionCount, replicas: replicas, members: members, slots: slots, codedTables: codedTables)
+        self.init(
+            version: version, partitionCount: partitionCount, replicas: replicas, members: members, slots: slots, codedTables: codedTables)
     }
 
     private struct Reader {

@@ -6,7 +6,9 @@ extension Layout {
     /// Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005), so what a missing
     /// node leaves is spread over all others by weight; but nodes of zones that hold nothing of the partition come first, one
     /// of each, and so on. Costs a sort of the members: some 100 ns for a handful, 100 us for a thousand.
-    public func successors(of partition: Int) -> [NodeID] { successors(of: partition, holders: slotRange(partition).lazy.map { slots[$0] }) }
+    public func successors(of partition: Int) -> [NodeID] {
+        successors(of: partition, holders: slotRange(partition).lazy.map { slots[$0] })
+    }
 
     /// The same for the erasure-coded chunks of the partition.
     public func successors(of partition: Int, codedWidth width: Int) -> [NodeID] {

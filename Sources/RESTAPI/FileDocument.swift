@@ -14,6 +14,7 @@ struct FileDocument: Encodable {
     let etag: String
     let checksum: String?
     let createdAt: String
+    let storageClass: String?
 
     init(_ object: ObjectRecord) {
         fileID = object.key
@@ -23,10 +24,11 @@ struct FileDocument: Encodable {
         etag = object.etag
         checksum = object.checksumText
         createdAt = CalendarDate(object.createdAt).internetText
+        storageClass = object.blobs.first?.storageClass
     }
 
     private enum CodingKeys: CodingKey {
-        case fileID, name, size, contentType, etag, checksum, createdAt
+        case fileID, name, size, contentType, etag, checksum, createdAt, storageClass
     }
 
     /// Every member is always there, null where nothing is known.
@@ -39,6 +41,7 @@ struct FileDocument: Encodable {
         try container.encode(etag, forKey: .etag)
         try container.encode(checksum, forKey: .checksum)
         try container.encode(createdAt, forKey: .createdAt)
+        try container.encode(storageClass, forKey: .storageClass)
     }
 }
 

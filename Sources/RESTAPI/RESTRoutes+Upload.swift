@@ -1,4 +1,5 @@
 internal import Core
+internal import ErasureCoding
 internal import HTTPEdge
 internal import Metadata
 internal import NIOCore
@@ -11,16 +12,27 @@ extension RESTRoutes {
         // All that can be refused is refused before the first read of the body, which is what lets the client send it.
         if let length = request.contentLength, length > limits.uploadBytes { throw Problem.uploadTooLarge(limit: limits.uploadBytes) }
         let contentType = request.headers.first(name: "content-type").map(HeaderText.trimmed).flatMap { $0.isEmpty ? nil : $0 }
+        let storageClass = try storageClass(of: request)
         let body = LimitedBody(body: request.body, limit: limits.uploadBytes)
         if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
             let boundary = try self.boundary(of: contentType)
             try store.checkWritable()
-            return try await uploadForm(MultipartReader(boundary: boundary, body: body))
+            return try await uploadForm(MultipartReader(boundary: boundary, body: body), storageClass: storageClass)
         }
         let description = UploadDescription(
-            fileName: try rawFileName(of: request), contentType: try checked(contentType: contentType))
+            fileName: try rawFileName(of: request), contentType: try checked(contentType: contentType), storageClass: storageClass)
         try store.checkWritable()
         return try created(FileDocument(try await store.upload(description, body: body)))
+    }
+
+    private func storageClass(of request: HTTPRequest) throws -> StorageClass? {
+        guard let text = try request.target.queryValue("storage-class") else { return nil }
+        guard let storageClass = StorageClass(text) else {
+            throw Problem(
+                .badRequest, "unknown-storage-class", title: "There is no such storage class",
+                detail: "accepted: replicated, replicated-1 to replicated-16, and ec-K-M such as ec-4-2")
+        }
+        return storageClass
     }
 
     // MARK: A file as it is
@@ -47,7 +59,7 @@ extension RESTRoutes {
     }
 
     /// All or nothing: when the form turns out to be broken, or a file cannot be stored, those stored before go again.
-    private func uploadForm(_ form: MultipartReader) async throws -> HTTPResponse {
+    private func uploadForm(_ form: MultipartReader, storageClass: StorageClass?) async throws -> HTTPResponse {
         var files: [ObjectRecord] = []
         do {
             var ignoredBytes = 0
@@ -59,7 +71,8 @@ extension RESTRoutes {
                             detail: "an upload has at most \(limits.filesPerUpload) files")
                     }
                     let description = UploadDescription(
-                        fileName: try checked(fileName: part.fileName), contentType: try checked(contentType: part.contentType))
+                        fileName: try checked(fileName: part.fileName), contentType: try checked(contentType: part.contentType),
+                        storageClass: storageClass)
                     files.append(try await store.upload(description, body: PartContent(reader: form)))
                 } else {
                     while let bytes = try await form.nextBytes() {

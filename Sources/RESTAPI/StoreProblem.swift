@@ -1,3 +1,4 @@
+internal import ErasureCoding
 public import HTTPEdge
 internal import NIOHTTP1
 internal import ObjectStore
@@ -13,6 +14,10 @@ public func storeProblem(for error: any Error) -> Problem? {
         return Problem(
             .serviceUnavailable, "not-enough-nodes", title: "Too few storage nodes can be written to",
             detail: "\(available) available, \(required) required", fields: retrySoon)
+    case .storageClassUnavailable(let storageClass, let required, let available):
+        return Problem(
+            .badRequest, "storage-class-unavailable", title: "The storage class needs more storage nodes than there are",
+            detail: "\(storageClass) needs \(required) nodes, the cluster has \(available)")
     case .quorumNotReached(_, let acknowledged, let required, _):
         return Problem(
             .serviceUnavailable, "quorum-not-reached", title: "Too few storage nodes took the file",

@@ -45,6 +45,7 @@ struct Gateway: Sendable {
         configuration.chunkSize = settings.chunkSize
         configuration.replicas = settings.replicas
         configuration.writeQuorum = settings.writeQuorum
+        if case .fixed(let storageClass) = settings.storageClass { configuration.storageClass = storageClass }
         configuration.nodeGrace = .seconds(settings.nodeGraceSeconds)
         configuration.rebalanceBytesPerSecond = settings.rebalanceBytesPerSecond
         let bootstrap = ClusterBootstrap(

@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import ErasureCoding
 internal import Synchronization
 
 /// Finds the storage nodes of this process by name.
@@ -47,4 +48,5 @@ private struct AbsentNode: ChunkTransport {
     func information() async throws -> NodeInformation { throw absent }
     func claim(for cluster: ClusterID) async throws -> NodeInformation { throw absent }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo { throw absent }
+    func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo { throw absent }
 }

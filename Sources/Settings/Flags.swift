@@ -56,6 +56,7 @@ public struct DistributorFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.storageNodes.flag, help: SettingsTable.storageNodes.help()) var storageNodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .distributor)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help()) var storageClass: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
     public init() {}
@@ -65,6 +66,7 @@ public struct DistributorFlags: ParsableArguments, Sendable {
         all[SettingsTable.storageNodes.description.name] = storageNodes
         all[SettingsTable.replicas.description.name] = replicas
         all[SettingsTable.writeQuorum.description.name] = writeQuorum
+        all[SettingsTable.storageClass.description.name] = storageClass
         return all.compactMapValues { $0 }
     }
 }
@@ -75,6 +77,7 @@ public struct ServerFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.nodes.flag, help: SettingsTable.nodes.help()) var nodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .server)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help()) var storageClass: String?
     @Option(name: SettingsTable.scrubPeriod.flag, help: SettingsTable.scrubPeriod.help()) var scrubPeriod: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
@@ -86,6 +89,7 @@ public struct ServerFlags: ParsableArguments, Sendable {
         all[SettingsTable.nodes.description.name] = nodes
         all[SettingsTable.replicas.description.name] = replicas
         all[SettingsTable.writeQuorum.description.name] = writeQuorum
+        all[SettingsTable.storageClass.description.name] = storageClass
         return all.compactMapValues { $0 }
     }
 }

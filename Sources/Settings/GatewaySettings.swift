@@ -1,4 +1,5 @@
 public import Core
+internal import ErasureCoding
 
 /// What the servers that take clients' requests are told.
 public struct GatewaySettings: Hashable, Sendable {
@@ -12,6 +13,7 @@ public struct GatewaySettings: Hashable, Sendable {
     public let replicas: Int
     /// Copies that must be durable before an upload is acknowledged, 1...``replicas``.
     public let writeQuorum: Int
+    public let storageClass: StorageClassChoice
     /// Bytes of every chunk of a new file but the last: a multiple of 64 KiB from 64 KiB to 64 MiB.
     public let chunkSize: Int
     /// Seconds that a node may be away before its data are restored elsewhere.
@@ -27,10 +29,20 @@ public struct GatewaySettings: Hashable, Sendable {
         cluster = try reader.required(SettingsTable.cluster)
         replicas = try reader.required(SettingsTable.replicas)
         writeQuorum = try Self.writeQuorum(reader, replicas: replicas)
+        storageClass = try Self.storageClass(reader)
         chunkSize = try reader.required(SettingsTable.chunkSize)
         nodeGraceSeconds = try reader.required(SettingsTable.nodeGrace)
         rebalanceBytesPerSecond = try reader.required(SettingsTable.rebalanceRate)
         rootKey = try RootKey(reader)
+    }
+
+    private static func storageClass(_ reader: SettingsReader) throws(SettingsError) -> StorageClassChoice {
+        guard let found = try reader.value(of: SettingsTable.storageClass) else { return .automatic }
+        // Whoever asks for a number of copies, and for nothing else, gets copies.
+        if found.origin == .defaultValue, let replicas = try reader.value(of: SettingsTable.replicas), replicas.origin != .defaultValue {
+            return .fixed(.replicated)
+        }
+        return found.value
     }
 
     private static func writeQuorum(_ reader: SettingsReader, replicas: Int) throws(SettingsError) -> Int {

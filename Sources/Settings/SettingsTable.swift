@@ -1,4 +1,5 @@
 internal import Core
+internal import ErasureCoding
 
 /// Every setting of every server: its names, defaults, and what is accepted. The one place where they are declared.
 public enum SettingsTable {
@@ -6,7 +7,8 @@ public enum SettingsTable {
     public static let all: [SettingDescription] = [
         config.description, http.description, s3.description, cluster.description, listen.description, advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
-        replicas.description, writeQuorum.description, chunkSize.description, nodeGrace.description, rebalanceRate.description,
+        replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
+        rebalanceRate.description,
         scrubPeriod.description, durability.description, clusterSecret.description,
         rootAccessKey.description, rootSecretKey.description, logLevel.description, shutdownTimeout.description,
     ]
@@ -102,6 +104,17 @@ public enum SettingsTable {
         "write-quorum", environment: "CHUNKFLOW_WRITE_QUORUM", defaults: inGateways("2"), placeholder: "count",
         help: "Copies that must be durable before an upload is acknowledged. Without it, never more than replicas.",
         accepted: "a whole number from 1 to replicas", parse: number(in: replicaLimits))
+
+    static let storageClass = Setting(
+        "storage-class", environment: "CHUNKFLOW_STORAGE_CLASS", defaults: inGateways("auto"), placeholder: "class",
+        help:
+            "How files are stored that ask for nothing. auto: copies while there are few nodes or replicas is set; with 4 + 2 * (replicas - 1) "
+            + "nodes or more an erasure code of 4 and replicas - 1 fragments, which survives the loss of as many nodes.",
+        accepted: "auto, replicated, replicated-1 to replicated-16, or ec-K-M with K from 2 to 16 and M from 1 to 4"
+    ) { text -> StorageClassChoice? in
+        if text == "auto" { return .automatic }
+        return StorageClass(text).map { .fixed($0) }
+    }
 
     static let chunkSize = Setting(
         "chunk-size", environment: "CHUNKFLOW_CHUNK_SIZE", defaults: inGateways("8MiB"), placeholder: "bytes",

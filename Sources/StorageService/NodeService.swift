@@ -70,4 +70,16 @@ struct NodeService: Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
             return .with { $0.fragment = Wire.fragment(info) }
         }
     }
+
+    func reconstruct(
+        request: Chunkflow_Storage_V1_ReconstructRequest, context: ServerContext
+    ) async throws -> Chunkflow_Storage_V1_PullResponse {
+        try await answering {
+            let info = try await whileWanted {
+                try await node.reconstruct(
+                    try Wire.fragmentID(request.name), code: try Wire.code(request), from: try request.sources.map(Wire.source))
+            }
+            return .with { $0.fragment = Wire.fragment(info) }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 import ChunkStore
 import ChunkTransport
 import Core
+import ErasureCoding
 import NIOCore
 import Synchronization
 import Testing
@@ -132,6 +133,19 @@ struct CallTests {
         for node in [one, other] {
             let told = try await ClusterFixture.withNode(node) { try await $0.information().instance }
             #expect(told == node.instance && told != 0)
+        }
+    }
+
+    @Test("a reconstruction names its fragment, the code, and who has which other fragment")
+    func reconstruct() async throws {
+        let node = MemoryNode()
+        let code = try #require(ErasureCode(dataCount: 4, parityCount: 2))
+        let sources = (0..<5).map { FragmentSource(number: UInt8($0), peers: [Peer(id: node.id, address: "host:\($0 + 1)")]) }
+        try await ClusterFixture.withNode(node) { transport in
+            let rebuilt = try await transport.reconstruct(ClusterFixture.id(), code: code, from: sources)
+            #expect(rebuilt == FragmentInfo(id: ClusterFixture.id(), byteCount: 7))
+            let seen = try #require(node.reconstructions.first)
+            #expect(node.reconstructions.count == 1 && seen.0 == ClusterFixture.id() && seen.1 == code && seen.2 == sources)
         }
     }
 

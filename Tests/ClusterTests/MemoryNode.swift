@@ -1,5 +1,6 @@
 import ChunkTransport
 import Core
+import ErasureCoding
 import NIOCore
 import Synchronization
 
@@ -37,6 +38,7 @@ final class MemoryNode: ChunkTransport {
         var cancelledPulls = 0
         var cluster: ClusterID?
         var pulls: [(FragmentID, [Peer])] = []
+        var reconstructions: [(FragmentID, ErasureCode, [FragmentSource])] = []
     }
 
     let id = NodeID(time: SystemTime().now(), random: SystemRandom())
@@ -52,6 +54,7 @@ final class MemoryNode: ChunkTransport {
     var endedGets: Int { state.withLock { $0.endedGets } }
     var cancelledPulls: Int { state.withLock { $0.cancelledPulls } }
     var pulls: [(FragmentID, [Peer])] { state.withLock { $0.pulls } }
+    var reconstructions: [(FragmentID, ErasureCode, [FragmentSource])] { state.withLock { $0.reconstructions } }
     var behaviour: Behaviour { state.withLock { $0.behaviour } }
 
     func behave(_ change: (inout Behaviour) -> Void) { state.withLock { change(&$0.behaviour) } }
@@ -165,6 +168,12 @@ final class MemoryNode: ChunkTransport {
             state.withLock { $0.cancelledPulls += 1 }
             throw CancellationError()
         }
+        return FragmentInfo(id: id, byteCount: 7)
+    }
+
+    func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo {
+        state.withLock { $0.reconstructions.append((id, code, sources)) }
+        try await begin()
         return FragmentInfo(id: id, byteCount: 7)
     }
 }

@@ -42,7 +42,8 @@ struct SettingsLoadingTests {
     /// One good value for every setting.
     private static let values = [
         "http": "a:1", "s3": "b:2", "cluster": "c:3", "listen": "d:4", "advertise": "e:5", "join": "f:6", "storage-nodes": "g:7,h:8",
-        "data-dir": "/srv/x", "nodes": "7", "zone": "r1", "replicas": "5", "write-quorum": "1", "chunk-size": "1MiB",
+        "data-dir": "/srv/x", "nodes": "7", "zone": "r1", "replicas": "5", "write-quorum": "1", "storage-class": "ec-4-2",
+        "chunk-size": "1MiB",
         "node-grace": "60", "rebalance-rate": "1MiB", "scrub-period": "60",
         "durability": "none", "cluster-secret": "cluster-secret", "root-access-key": "root", "root-secret-key": "root-secret",
         "log-level": "debug", "shutdown-timeout": "5",

@@ -8,6 +8,8 @@ struct SettingsRefusalTests {
         ("http", "8080"), ("http", "localhost"), ("http", "localhost:65536"), ("http", ":8080"), ("http", "::1:8080"), ("s3", "a b:1"),
         ("cluster", "host:-1"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
         ("replicas", "17"), ("replicas", "three"), ("write-quorum", "0"), ("write-quorum", "4"), ("chunk-size", "1"),
+        ("storage-class", "ec-1-1"),
+        ("storage-class", "replicated-0"), ("storage-class", "ec-4"),
         ("chunk-size", "65KiB"), ("chunk-size", "128MiB"), ("chunk-size", "8 MB"), ("durability", "fast"), ("log-level", "verbose"),
         ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("node-grace", "0"), ("node-grace", "10m"), ("rebalance-rate", "fast"),
         ("rebalance-rate", "1GB"), ("root-access-key", "a"),

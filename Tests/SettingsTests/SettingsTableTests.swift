@@ -37,6 +37,7 @@ struct SettingsTableTests {
                 (executable, "cluster", "CHUNKFLOW_CLUSTER", "127.0.0.1:7070"),
                 (executable, "replicas", "CHUNKFLOW_REPLICAS", executable == .server ? "2" : "3"),
                 (executable, "write-quorum", "CHUNKFLOW_WRITE_QUORUM", "2"),
+                (executable, "storage-class", "CHUNKFLOW_STORAGE_CLASS", "auto"),
                 (executable, "chunk-size", "CHUNKFLOW_CHUNK_SIZE", "8MiB"),
                 (executable, "node-grace", "CHUNKFLOW_NODE_GRACE", "600"),
                 (executable, "rebalance-rate", "CHUNKFLOW_REBALANCE_RATE", "256MiB"),

@@ -1,6 +1,7 @@
 import ChunkStore
 import ChunkTransport
 import Core
+import ErasureCoding
 import Foundation
 import Metadata
 import NIOCore
@@ -105,6 +106,8 @@ private final class SimulationRun: Sendable {
     private let known = Mutex(Known())
     /// Rot strikes this node only: with a quorum of two, another always has an intact copy.
     private let rotten: SimulatedNode
+    /// Bytes of the files that are uploaded.
+    private let sizes: [Int]
     private var random: SeededRandom { scheduler.random }
 
     var uploads: (acknowledged: Int, refused: Int) { known.withLock { $0.uploads } }
@@ -112,14 +115,27 @@ private final class SimulationRun: Sendable {
 
     init(scheduler: DeterministicScheduler) async throws {
         self.scheduler = scheduler
+        var sizes = [0, 1, 1000, 65_536, 65_537, 131_072, 131_073]
         var configuration = StoreConfiguration()
         configuration.chunkSize = 128 * 1024
         configuration.pieceSize = 64 * 1024
         configuration.orphanGrace = .seconds(600)
         configuration.sweepInterval = .seconds(900)
         if scheduler.random.next(in: 0..<3) == 0 { configuration.nodeGrace = .seconds(3) }
+        configuration.storageClass = [.replicated, .replicated, Self.code(2, 1), Self.code(3, 2)][scheduler.random.next(in: 0..<4)]
+        if configuration.storageClass != .replicated {
+            // Room for more than a row.
+            configuration.chunkSize = 1024 * 1024
+            configuration.smallObjectLimit = 1000
+        }
+        sizes += configuration.storageClass == .replicated ? [300_000, 524_288] : [300_000, 524_289, 1_048_576, 1_300_000]
         cluster = try await SimulatedCluster(nodeCount: 5, spareCount: 2, configuration: configuration, scheduler: scheduler)
+        self.sizes = sizes
         rotten = cluster.nodes[scheduler.random.next(in: 0..<cluster.nodes.count)]
+    }
+
+    private static func code(_ dataCount: Int, _ parityCount: Int) -> StorageClass? {
+        ErasureCode(dataCount: dataCount, parityCount: parityCount).map(StorageClass.coded)
     }
 
     func chaos() async throws {
@@ -146,7 +162,6 @@ private final class SimulationRun: Sendable {
 
     private func upload() async {
         guard let store = cluster.store else { return }
-        let sizes = [0, 1, 1000, 65_536, 65_537, 131_072, 131_073, 300_000, 524_288]
         let file = SimulatedFile(seed: random.next(), byteCount: sizes[random.next(in: 0..<sizes.count)])
         let breaksAt = random.next(in: 0..<8) == 0 ? random.next(in: 0..<file.byteCount + 1) : nil
         let body = SimulatedBody(file: file, breaksAt: breaksAt, scheduler: scheduler)
@@ -298,9 +313,7 @@ private final class SimulationRun: Sendable {
         for blob in try await store.files(after: nil, limit: 1000).flatMap(\.blobs) {
             for index in 0..<UInt32(blob.chunkCount) {
                 let chunk = ChunkID(blob: blob.id, index: index)
-                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) {
-                    expected[node, default: []].insert(FragmentID(chunk: chunk))
-                }
+                for home in store.expectedNodes(of: chunk, in: blob) { expected[home.node, default: []].insert(home.fragment) }
             }
         }
         let members = Set(try await store.clusterStatus().nodes.filter { $0.state != .left }.map(\.id))
@@ -331,9 +344,9 @@ private final class SimulationRun: Sendable {
         for blob in try await store.files(after: nil, limit: 1000).flatMap(\.blobs) {
             for index in 0..<UInt32(blob.chunkCount) {
                 let chunk = ChunkID(blob: blob.id, index: index)
-                for node in store.expectedNodes(of: chunk, layoutVersion: blob.layoutVersion) {
-                    guard inventory[node]?.contains(FragmentID(chunk: chunk)) == true else {
-                        throw Violation("chunk \(chunk) is missing on node \(node), and nothing is going to repair it")
+                for home in store.expectedNodes(of: chunk, in: blob) {
+                    guard inventory[home.node]?.contains(home.fragment) == true else {
+                        throw Violation("fragment \(home.fragment) is missing on node \(home.node), and nothing is going to repair it")
                     }
                 }
             }

@@ -1,6 +1,7 @@
 import ChunkStore
 import ChunkTransport
 import Core
+import ErasureCoding
 import Logging
 import NIOCore
 import Synchronization
@@ -168,6 +169,10 @@ final class SimulatedNode: ChunkTransport {
     func claim(for cluster: ClusterID) async throws -> NodeInformation { try await call { try $0.claim(for: cluster) } }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo {
         try await call { try await $0.pull(id, from: sources) }
+    }
+
+    func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo {
+        try await call { try await $0.reconstruct(id, code: code, from: sources) }
     }
 }
 

@@ -1,5 +1,6 @@
 internal import ClusterProtocol
 public import Core
+public import ErasureCoding
 internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
@@ -248,6 +249,17 @@ public final class GRPCChunkTransport: ChunkTransport {
             $0.sources = sources.map(Wire.peer)
         }
         let response = try await unary(timeout: timeouts.pull) { try await $0.pull(request, metadata: $1, options: $2) }
+        return try Wire.info(response.fragment)
+    }
+
+    public func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo {
+        let request = Chunkflow_Storage_V1_ReconstructRequest.with {
+            $0.name = Wire.name(id)
+            $0.dataCount = UInt32(code.dataCount)
+            $0.parityCount = UInt32(code.parityCount)
+            $0.sources = sources.map(Wire.source)
+        }
+        let response = try await unary(timeout: timeouts.pull) { try await $0.reconstruct(request, metadata: $1, options: $2) }
         return try Wire.info(response.fragment)
     }
 

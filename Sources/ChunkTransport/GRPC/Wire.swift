@@ -1,5 +1,6 @@
 package import ClusterProtocol
 package import Core
+package import ErasureCoding
 package import Foundation
 internal import SwiftProtobuf
 
@@ -91,6 +92,25 @@ package enum Wire {
 
     package static func peer(_ message: Chunkflow_Storage_V1_Peer) throws -> Peer {
         Peer(id: try node(message.node), address: message.address)
+    }
+
+    package static func source(_ source: FragmentSource) -> Chunkflow_Storage_V1_FragmentSource {
+        .with {
+            $0.number = UInt32(source.number)
+            $0.peers = source.peers.map(peer)
+        }
+    }
+
+    package static func source(_ message: Chunkflow_Storage_V1_FragmentSource) throws -> FragmentSource {
+        guard let number = UInt8(exactly: message.number) else { throw NodeError.invalid(detail: "a fragment number beyond 255") }
+        return FragmentSource(number: number, peers: try message.peers.map(peer))
+    }
+
+    package static func code(_ request: Chunkflow_Storage_V1_ReconstructRequest) throws -> ErasureCode {
+        guard let data = Int(exactly: request.dataCount), let parity = Int(exactly: request.parityCount),
+            let code = ErasureCode(dataCount: data, parityCount: parity)
+        else { throw NodeError.invalid(detail: "an erasure code of \(request.dataCount) and \(request.parityCount) fragments") }
+        return code
     }
 
     package static func node(_ bytes: Data) throws -> NodeID {

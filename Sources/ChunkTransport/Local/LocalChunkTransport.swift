@@ -1,5 +1,6 @@
 public import ChunkStore
 public import Core
+public import ErasureCoding
 public import Logging
 import Synchronization
 
@@ -18,6 +19,7 @@ public final class LocalChunkTransport: ChunkTransport {
     private let zone: String
     private let version: String
     private let peers: any PeerDialer
+    private let coders = ErasureCoders()
     private let logger: Logger
 
     /// Pieces of a fragment that is being pulled, between the peer and the disk.
@@ -115,6 +117,18 @@ public final class LocalChunkTransport: ChunkTransport {
             }
         }
         throw NodeError.noSource(id, detail: failures.isEmpty ? "no peer to ask" : failures.joined(separator: "; "))
+    }
+
+    public func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo {
+        let others = sources.filter { $0.number != id.number && $0.number < code.width }
+        let reconstruction = FragmentReconstruction(fragment: id, coder: coders.coder(for: code), peers: peers)
+        let plan = try await reconstruction.plan(others)
+        let pieces = BoundedQueue<Piece>(capacity: FragmentReconstruction.piecesInFlight)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await reconstruction.run(plan, into: pieces) }
+            defer { group.cancelAll() }
+            return try await put(id, descriptor: plan.descriptor, pieces: pieces)
+        }
     }
 
     /// A peer could not serve a fragment. What this node itself cannot do is no reason to ask the next one.

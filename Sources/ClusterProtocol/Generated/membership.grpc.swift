@@ -72,7 +72,7 @@ extension Chunkflow_Cluster_V1_Membership {
         /// >
         /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
         /// > 
-        /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+        /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
         /// > only a person can change what is wrong.
         ///
         /// - Parameters:
@@ -106,7 +106,7 @@ extension Chunkflow_Cluster_V1_Membership {
         /// >
         /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
         /// > 
-        /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+        /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
         /// > only a person can change what is wrong.
         ///
         /// - Parameters:
@@ -138,7 +138,7 @@ extension Chunkflow_Cluster_V1_Membership {
         /// >
         /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
         /// > 
-        /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+        /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
         /// > only a person can change what is wrong.
         ///
         /// - Parameters:
@@ -224,7 +224,7 @@ extension Chunkflow_Cluster_V1_Membership {
         /// >
         /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
         /// > 
-        /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+        /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
         /// > only a person can change what is wrong.
         ///
         /// - Parameters:
@@ -271,7 +271,7 @@ extension Chunkflow_Cluster_V1_Membership {
         /// >
         /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
         /// > 
-        /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+        /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
         /// > only a person can change what is wrong.
         ///
         /// - Parameters:
@@ -313,7 +313,7 @@ extension Chunkflow_Cluster_V1_Membership.ClientProtocol {
     /// >
     /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
     /// > 
-    /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+    /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
     /// > only a person can change what is wrong.
     ///
     /// - Parameters:
@@ -349,7 +349,7 @@ extension Chunkflow_Cluster_V1_Membership.ClientProtocol {
     /// >
     /// > Makes the node a member of the distributor's cluster; a member already, it says where it is reached now.
     /// > 
-    /// > UNAVAILABLE and INTERNAL ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
+    /// > UNAVAILABLE, INTERNAL and ABORTED (an operator took the node out) ask to try again later. PERMISSION_DENIED, INVALID_ARGUMENT and UNAUTHENTICATED are for good:
     /// > only a person can change what is wrong.
     ///
     /// - Parameters:

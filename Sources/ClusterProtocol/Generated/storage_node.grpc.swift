@@ -111,6 +111,19 @@ public enum Chunkflow_Storage_V1_StorageNode: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "Reconstruct" metadata.
+        public enum Reconstruct: Sendable {
+            /// Request type for "Reconstruct".
+            public typealias Input = Chunkflow_Storage_V1_ReconstructRequest
+            /// Response type for "Reconstruct".
+            public typealias Output = Chunkflow_Storage_V1_PullResponse
+            /// Descriptor for "Reconstruct".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "chunkflow.storage.v1.StorageNode"),
+                method: "Reconstruct",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "chunkflow.storage.v1.StorageNode" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             GetDescriptor.descriptor,
@@ -119,7 +132,8 @@ public enum Chunkflow_Storage_V1_StorageNode: Sendable {
             List.descriptor,
             GetInformation.descriptor,
             Claim.descriptor,
-            Pull.descriptor
+            Pull.descriptor,
+            Reconstruct.descriptor
         ]
     }
 }
@@ -283,6 +297,24 @@ extension Chunkflow_Storage_V1_StorageNode {
             request: GRPCCore.StreamingServerRequest<Chunkflow_Storage_V1_PullRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Chunkflow_Storage_V1_PullResponse>
+
+        /// Handle the "Reconstruct" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Chunkflow_Storage_V1_ReconstructRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Chunkflow_Storage_V1_PullResponse` messages.
+        func reconstruct(
+            request: GRPCCore.StreamingServerRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Chunkflow_Storage_V1_PullResponse>
     }
 
     /// Service protocol for the "chunkflow.storage.v1.StorageNode" service.
@@ -430,6 +462,24 @@ extension Chunkflow_Storage_V1_StorageNode {
             request: GRPCCore.ServerRequest<Chunkflow_Storage_V1_PullRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse>
+
+        /// Handle the "Reconstruct" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Chunkflow_Storage_V1_ReconstructRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Chunkflow_Storage_V1_PullResponse` message.
+        func reconstruct(
+            request: GRPCCore.ServerRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse>
     }
 
     /// Simple service protocol for the "chunkflow.storage.v1.StorageNode" service.
@@ -575,6 +625,24 @@ extension Chunkflow_Storage_V1_StorageNode {
             request: Chunkflow_Storage_V1_PullRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Chunkflow_Storage_V1_PullResponse
+
+        /// Handle the "Reconstruct" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+        ///
+        /// - Parameters:
+        ///   - request: A `Chunkflow_Storage_V1_ReconstructRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Chunkflow_Storage_V1_PullResponse` to respond with.
+        func reconstruct(
+            request: Chunkflow_Storage_V1_ReconstructRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Chunkflow_Storage_V1_PullResponse
     }
 }
 
@@ -659,6 +727,17 @@ extension Chunkflow_Storage_V1_StorageNode.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Chunkflow_Storage_V1_StorageNode.Method.Reconstruct.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Chunkflow_Storage_V1_ReconstructRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Chunkflow_Storage_V1_PullResponse>(),
+            handler: { request, context in
+                try await self.reconstruct(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -736,6 +815,17 @@ extension Chunkflow_Storage_V1_StorageNode.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Chunkflow_Storage_V1_PullResponse> {
         let response = try await self.pull(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func reconstruct(
+        request: GRPCCore.StreamingServerRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Chunkflow_Storage_V1_PullResponse> {
+        let response = try await self.reconstruct(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -830,6 +920,19 @@ extension Chunkflow_Storage_V1_StorageNode.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse> {
         return GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse>(
             message: try await self.pull(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func reconstruct(
+        request: GRPCCore.ServerRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse> {
+        return GRPCCore.ServerResponse<Chunkflow_Storage_V1_PullResponse>(
+            message: try await self.reconstruct(
                 request: request.message,
                 context: context
             ),
@@ -1015,6 +1118,29 @@ extension Chunkflow_Storage_V1_StorageNode {
         func pull<Result>(
             request: GRPCCore.ClientRequest<Chunkflow_Storage_V1_PullRequest>,
             serializer: some GRPCCore.MessageSerializer<Chunkflow_Storage_V1_PullRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Chunkflow_Storage_V1_PullResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Chunkflow_Storage_V1_PullResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "Reconstruct" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Chunkflow_Storage_V1_ReconstructRequest` message.
+        ///   - serializer: A serializer for `Chunkflow_Storage_V1_ReconstructRequest` messages.
+        ///   - deserializer: A deserializer for `Chunkflow_Storage_V1_PullResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func reconstruct<Result>(
+            request: GRPCCore.ClientRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+            serializer: some GRPCCore.MessageSerializer<Chunkflow_Storage_V1_ReconstructRequest>,
             deserializer: some GRPCCore.MessageDeserializer<Chunkflow_Storage_V1_PullResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Chunkflow_Storage_V1_PullResponse>) async throws -> Result
@@ -1286,6 +1412,40 @@ extension Chunkflow_Storage_V1_StorageNode {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "Reconstruct" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Chunkflow_Storage_V1_ReconstructRequest` message.
+        ///   - serializer: A serializer for `Chunkflow_Storage_V1_ReconstructRequest` messages.
+        ///   - deserializer: A deserializer for `Chunkflow_Storage_V1_PullResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func reconstruct<Result>(
+            request: GRPCCore.ClientRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+            serializer: some GRPCCore.MessageSerializer<Chunkflow_Storage_V1_ReconstructRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Chunkflow_Storage_V1_PullResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Chunkflow_Storage_V1_PullResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Chunkflow_Storage_V1_StorageNode.Method.Reconstruct.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -1489,6 +1649,35 @@ extension Chunkflow_Storage_V1_StorageNode.ClientProtocol {
         try await self.pull(
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Chunkflow_Storage_V1_PullRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Chunkflow_Storage_V1_PullResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Reconstruct" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Chunkflow_Storage_V1_ReconstructRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func reconstruct<Result>(
+        request: GRPCCore.ClientRequest<Chunkflow_Storage_V1_ReconstructRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Chunkflow_Storage_V1_PullResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.reconstruct(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Chunkflow_Storage_V1_ReconstructRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Chunkflow_Storage_V1_PullResponse>(),
             options: options,
             onResponse: handleResponse
@@ -1724,6 +1913,39 @@ extension Chunkflow_Storage_V1_StorageNode.ClientProtocol {
             metadata: metadata
         )
         return try await self.pull(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Reconstruct" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has the node compute a fragment of an erasure-coded chunk from others, which it fetches from other nodes.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func reconstruct<Result>(
+        _ message: Chunkflow_Storage_V1_ReconstructRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Chunkflow_Storage_V1_PullResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Chunkflow_Storage_V1_ReconstructRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.reconstruct(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -429,6 +429,51 @@ public nonisolated struct Chunkflow_Storage_V1_PullRequest: Sendable {
   fileprivate var _name: Chunkflow_Storage_V1_FragmentName? = nil
 }
 
+public nonisolated struct Chunkflow_Storage_V1_ReconstructRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: Chunkflow_Storage_V1_FragmentName {
+    get {_name ?? Chunkflow_Storage_V1_FragmentName()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  public var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  public mutating func clearName() {self._name = nil}
+
+  /// Of the code: as many fragments as data_count are needed.
+  public var dataCount: UInt32 = 0
+
+  public var parityCount: UInt32 = 0
+
+  /// Asked in this order.
+  public var sources: [Chunkflow_Storage_V1_FragmentSource] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _name: Chunkflow_Storage_V1_FragmentName? = nil
+}
+
+/// Where the fragment of a number is.
+public nonisolated struct Chunkflow_Storage_V1_FragmentSource: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var number: UInt32 = 0
+
+  /// Asked in this order.
+  public var peers: [Chunkflow_Storage_V1_Peer] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 public nonisolated struct Chunkflow_Storage_V1_PullResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1286,6 +1331,90 @@ nonisolated extension Chunkflow_Storage_V1_PullRequest: SwiftProtobuf.Message, S
   public static func ==(lhs: Chunkflow_Storage_V1_PullRequest, rhs: Chunkflow_Storage_V1_PullRequest) -> Bool {
     if lhs._name != rhs._name {return false}
     if lhs.sources != rhs.sources {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Chunkflow_Storage_V1_ReconstructRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReconstructRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}data_count\0\u{3}parity_count\0\u{1}sources\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.dataCount) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.parityCount) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.sources) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._name {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.dataCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.dataCount, fieldNumber: 2)
+    }
+    if self.parityCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.parityCount, fieldNumber: 3)
+    }
+    if !self.sources.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.sources, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Chunkflow_Storage_V1_ReconstructRequest, rhs: Chunkflow_Storage_V1_ReconstructRequest) -> Bool {
+    if lhs._name != rhs._name {return false}
+    if lhs.dataCount != rhs.dataCount {return false}
+    if lhs.parityCount != rhs.parityCount {return false}
+    if lhs.sources != rhs.sources {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Chunkflow_Storage_V1_FragmentSource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FragmentSource"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}peers\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.peers) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.number != 0 {
+      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    }
+    if !self.peers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.peers, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Chunkflow_Storage_V1_FragmentSource, rhs: Chunkflow_Storage_V1_FragmentSource) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.peers != rhs.peers {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -161,6 +161,17 @@ public final class BoundedQueue<Element: Sendable>: Sendable, AsyncSequence {
         }
     }
 
+    /// The next element, if there is one already.
+    public func nextIfQueued() -> Element? {
+        let (element, producer) = state.withLock { state -> (Element?, CheckedContinuation<Void, any Error>?) in
+            guard state.count > 0 else { return (nil, nil) }
+            defer { state.producer = nil }
+            return (state.pop(), state.producer)
+        }
+        producer?.resume()
+        return element
+    }
+
     /// Everything that can be had without waiting, in order; possibly nothing.
     public func takeQueued() -> [Element] {
         let (elements, producer) = state.withLock { state -> ([Element], CheckedContinuation<Void, any Error>?) in

@@ -27,7 +27,9 @@ enum SQL {
     static let blobs = "SELECT \(blobColumns) FROM blobs WHERE id > ? ORDER BY id LIMIT ?"
     static let blob = "SELECT \(blobColumns) FROM blobs WHERE id = ?"
     static let moveBlob = "UPDATE blobs SET layout_version = ? WHERE id = ? AND layout_version < ?"
-    static let unmoved = "SELECT COUNT(*), COALESCE(SUM(byte_count), 0), MIN(layout_version) FROM blobs WHERE layout_version < ?"
+    static let unmoved = """
+        SELECT storage_class, COUNT(*), SUM(byte_count), MIN(layout_version) FROM blobs WHERE layout_version < ? GROUP BY storage_class
+        """
     static let isInRepair = "SELECT 1 FROM repairs WHERE blob = ? LIMIT 1"
 
     static let bucket = "SELECT id, created_at FROM buckets WHERE name = ?"

@@ -25,14 +25,15 @@ extension SQLiteMetadataStore {
         }
     }
 
-    public func unmoved(before version: Int) async throws -> (totals: BlobTotals, oldestVersion: Int?) {
+    public func unmoved(before version: Int) async throws -> UnmovedBlobs {
         try await read { database in
-            guard let row = try Row.fetchOne(database.cachedStatement(sql: SQL.unmoved), arguments: [version]) else {
-                return (BlobTotals(blobCount: 0, byteCount: 0), nil)
+            var byClass: [String: BlobTotals] = [:]
+            var oldest: Int?
+            for row in try Row.fetchAll(database.cachedStatement(sql: SQL.unmoved), arguments: [version]) {
+                byClass[try row.text(0)] = BlobTotals(blobCount: try row.integer(1), byteCount: try row.integer(2))
+                oldest = min(oldest ?? .max, try row.integer(3))
             }
-            return (
-                BlobTotals(blobCount: try row.integer(0), byteCount: try row.integer(1)), row.isNull(2) ? nil : try row.integer(2)
-            )
+            return UnmovedBlobs(byClass: byClass, oldestVersion: oldest)
         }
     }
 

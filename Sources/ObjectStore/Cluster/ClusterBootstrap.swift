@@ -176,16 +176,21 @@ public struct ClusterBootstrap: Sendable {
         let wanted = members.values.map(\.record).filter { $0.membership == .member }.sorted { $0.id < $1.id }.map(LayoutMember.init)
         let replicas = configuration.replicas
         guard !wanted.isEmpty else { return nil }
+        let codedWidths = configuration.codedWidths(memberCount: wanted.count)
         // A zone that was renamed, or an attribute set by an operator, is no reason to move anything at a start.
-        if let last, Set(last.members.map(\.node)) == Set(wanted.map(\.node)), last.replicas == min(replicas, wanted.count) { return nil }
+        if let last, Set(last.members.map(\.node)) == Set(wanted.map(\.node)), last.replicas == min(replicas, wanted.count),
+            last.codedWidths.isSuperset(of: codedWidths)
+        {
+            return nil
+        }
         if wanted.count < replicas {
             logger.warning("fewer storage nodes than copies wanted", metadata: ["nodes": "\(wanted.count)", "replicas": "\(replicas)"])
         }
         let layout: Layout
         do {
             layout =
-                try last?.next(members: wanted, replicas: replicas)
-                ?? Layout.initial(members: wanted, replicas: replicas, partitionCount: PartitionMap.defaultPartitionCount)
+                try last?.next(members: wanted, replicas: replicas, codedWidths: codedWidths)
+                ?? Layout.initial(members: wanted, replicas: replicas, codedWidths: codedWidths)
         } catch {
             throw BootstrapError.placement(detail: "\(error)")
         }

@@ -1,6 +1,13 @@
 internal import Core
+internal import ErasureCoding
 public import Placement
 import Synchronization
+
+/// A fragment of a chunk, and a node that should have it.
+struct Home: Hashable, Sendable {
+    let fragment: FragmentID
+    let node: NodeID
+}
 
 /// Where chunks live: all layouts that objects were written under, and which of them new ones are written under.
 /// Safe to use from any thread.
@@ -32,19 +39,59 @@ public final class ClusterMap: Sendable {
         currentVersion.withLock { $0 = max($0, layout.version) }
     }
 
-    /// The nodes that should hold `chunk`, and those that may hold it in their place, best first: those where the current
-    /// layout has it or will have it, those that cover for its own, and the other members.
-    func places(of chunk: ChunkID, layoutVersion: Int) -> (nodes: [NodeID], successors: [NodeID]) {
-        let partition = partitions.partition(of: chunk)
-        let current = current
-        let layout = layout(version: layoutVersion) ?? current
-        let nodes = layout.nodes(of: partition)
-        if layout.version == current.version { return (nodes, layout.successors(of: partition)) }
-        var seen = Set(nodes)
-        let others = current.nodes(of: partition) + layout.successors(of: partition) + current.successors(of: partition)
-        return (nodes, others.filter { seen.insert($0).inserted })
+    // MARK: Homes
+
+    /// Every fragment that there should be of a chunk, and the node that a layout gives it to: nil where there are too few.
+    func slots(of chunk: ChunkID, _ storageClass: StorageClass, in layout: Layout) -> [(fragment: FragmentID, node: NodeID?)] {
+        let nodes = nodes(of: partitions.partition(of: chunk), storageClass, in: layout)
+        let isCoded = storageClass.fragmentNumbers.count > 1
+        return nodes.enumerated().map { (FragmentID(chunk: chunk, number: isCoded ? UInt8($0) : 0), $1) }
     }
 
-    /// The nodes that should hold `chunk`.
-    func holders(of chunk: ChunkID, in layout: Layout) -> [NodeID] { layout.nodes(of: partitions.partition(of: chunk)) }
+    /// The nodes that hold a partition of a class: of an erasure code by the number of the fragment, nil where there are too few.
+    func nodes(of partition: Int, _ storageClass: StorageClass, in layout: Layout) -> [NodeID?] {
+        switch storageClass {
+        case .replicated: return layout.nodes(of: partition)
+        case .copies(let count):
+            let nodes = layout.nodes(of: partition)
+            return Array((count <= nodes.count ? nodes : nodes + layout.successors(of: partition)).prefix(count))
+        case .coded(let code): return layout.nodes(of: partition, codedWidth: code.width)
+        }
+    }
+
+    /// The nodes that should hold a chunk in a layout, each with its fragment. A node has one of them at most.
+    func homes(of chunk: ChunkID, _ storageClass: StorageClass, in layout: Layout) -> [Home] {
+        slots(of: chunk, storageClass, in: layout).compactMap { slot in slot.node.map { Home(fragment: slot.fragment, node: $0) } }
+    }
+
+    /// The nodes that cover for homes that are away, in the order in which they do.
+    func substitutes(for chunk: ChunkID, _ storageClass: StorageClass, in layout: Layout) -> [NodeID] {
+        let partition = partitions.partition(of: chunk)
+        switch storageClass {
+        case .replicated: return layout.successors(of: partition)
+        case .copies(let count):
+            let all = layout.nodes(of: partition) + layout.successors(of: partition)
+            return Array(all.dropFirst(count))
+        case .coded(let code): return layout.successors(of: partition, codedWidth: code.width)
+        }
+    }
+
+    /// The nodes that should hold a fragment, and those that may hold it in their place, best first: those where the current
+    /// layout has it or will have it, those that cover for its own, and the other members.
+    func places(of fragment: FragmentID, _ storageClass: StorageClass, layoutVersion: Int) -> (nodes: [NodeID], others: [NodeID]) {
+        let current = current
+        let layout = layout(version: layoutVersion) ?? current
+        var seen: Set<NodeID> = []
+        func homes(in layout: Layout) -> [NodeID] {
+            self.homes(of: fragment.chunk, storageClass, in: layout).filter { $0.fragment == fragment }.map(\.node)
+        }
+        func fresh(_ nodes: [NodeID]) -> [NodeID] { nodes.filter { seen.insert($0).inserted } }
+        let nodes = fresh(homes(in: layout))
+        var others: [NodeID] = []
+        let inUse = layout.version == current.version ? [layout] : [layout, current]
+        if inUse.count > 1 { others += fresh(homes(in: current)) }
+        for layout in inUse { others += fresh(substitutes(for: fragment.chunk, storageClass, in: layout)) }
+        for layout in inUse { others += fresh(self.homes(of: fragment.chunk, storageClass, in: layout).map(\.node)) }
+        return (nodes, others)
+    }
 }

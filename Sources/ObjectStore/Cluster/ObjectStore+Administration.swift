@@ -1,5 +1,6 @@
 internal import ChunkTransport
 public import Core
+internal import ErasureCoding
 internal import Logging
 internal import Metadata
 internal import Placement
@@ -156,18 +157,39 @@ extension ObjectStore: ClusterAdministration {
         let members = (nodes.records.filter { $0.id != record.id } + [record]).filter { $0.membership == .member }
         guard !members.isEmpty else { throw AdministrationError.invalid(detail: "no node would be left") }
         do {
-            return try map.current.next(members: members.map(LayoutMember.init), replicas: configuration.replicas)
+            return try map.current.next(
+                members: members.map(LayoutMember.init), replicas: configuration.replicas,
+                codedWidths: configuration.codedWidths(memberCount: members.count))
         } catch {
             throw AdministrationError.invalid(detail: "no layout can be made: \(error)")
         }
     }
 
-    /// Saves a layout and the node that changes with it, and works by them from then on.
-    func adopt(_ layout: Layout, with record: NodeRecord) async throws {
-        try await committing {
-            try await self.metadata.saveLayout(version: layout.version, encoded: layout.encoded(), nodes: [record], at: self.time.now())
+    /// The current layout, or one that follows and has places for the class.
+    func layout(for storageClass: StorageClass) async throws -> Layout {
+        guard case .coded(let code) = storageClass, !map.current.codedWidths.contains(code.width) else { return map.current }
+        return try await layoutChanges.withPermit {
+            let current = map.current
+            if current.codedWidths.contains(code.width) { return current }
+            let layout: Layout
+            do {
+                layout = try current.next(members: current.members, replicas: configuration.replicas, codedWidths: [code.width])
+            } catch {
+                throw StoreError.notEnoughNodes(available: current.members.count, required: code.width)
+            }
+            try await adopt(layout, with: nil)
+            logger.notice("layout has places for an erasure code", metadata: ["code": "\(code)", "version": "\(layout.version)"])
+            return layout
         }
-        nodes.update(record)
+    }
+
+    /// Saves a layout and the node that changes with it, and works by them from then on.
+    func adopt(_ layout: Layout, with record: NodeRecord?) async throws {
+        try await committing {
+            try await self.metadata.saveLayout(
+                version: layout.version, encoded: layout.encoded(), nodes: record.map { [$0] } ?? [], at: self.time.now())
+        }
+        if let record { nodes.update(record) }
         map.adopt(layout)
         rebalance.noteNewLayout()
         rebalanceRequested.raise()
@@ -175,12 +197,11 @@ extension ObjectStore: ClusterAdministration {
 
     private func plan(_ layout: Layout) async throws -> LayoutPlan {
         let current = map.current
-        let moved = layout.movedFragments(from: current)
-        let totals = try await committing { try await self.metadata.totals() }
+        let blobs = try await committing { try await self.metadata.unmoved(before: .max) }
         return LayoutPlan(
-            fromVersion: current.version, toVersion: layout.version, movedPartitions: moved,
-            leastPartitions: layout.leastMovement(from: current),
-            movedBytes: Int64(Double(totals.byteCount) * Double(moved) / Double(layout.partitionCount)), members: layout.memberStatus)
+            fromVersion: current.version, toVersion: layout.version, movedPartitions: layout.movedFragments(from: current),
+            leastPartitions: layout.leastMovement(from: current), movedBytes: layout.movedBytes(of: blobs, from: current),
+            members: layout.memberStatus)
     }
 
     // MARK: What is refused
@@ -188,7 +209,7 @@ extension ObjectStore: ClusterAdministration {
     private func refuseIfUnsafe(_ change: LayoutChange, layout: Layout, plan: LayoutPlan) async throws {
         switch change {
         case .drain(let node):
-            try refuseFewerCopies(layout)
+            try await refuseFewerCopies(layout)
             let available = layout.members.reduce(Int64(0)) { $0 + (nodes.information(on: $1.node)?.availableBytes ?? 0) }
             let needed = max(plan.movedBytes, nodes.information(on: node)?.liveBytes ?? 0)
             guard needed <= available else {
@@ -196,7 +217,7 @@ extension ObjectStore: ClusterAdministration {
                     detail: "\(needed) bytes have to move and the other nodes have room for \(available)")
             }
         case .remove(let node):
-            try refuseFewerCopies(layout)
+            try await refuseFewerCopies(layout)
             let lost = try await partitionsHeldOnly(by: node)
             guard lost == 0 else {
                 throw AdministrationError.refused(
@@ -207,25 +228,36 @@ extension ObjectStore: ClusterAdministration {
         }
     }
 
-    private func refuseFewerCopies(_ layout: Layout) throws {
+    private func refuseFewerCopies(_ layout: Layout) async throws {
         let copies = map.current.replicas
         guard layout.replicas >= copies else {
             throw AdministrationError.refused(
                 detail: "\(layout.members.count) nodes would be left: of everything, \(layout.replicas) instead of \(copies) copies")
         }
+        let blobs = try await committing { try await self.metadata.unmoved(before: .max) }
+        for (storageClass, totals) in blobs.classes {
+            let width = map.nodes(of: 0, storageClass, in: map.current).count { $0 != nil }
+            guard layout.members.count >= width else {
+                throw AdministrationError.refused(
+                    detail: "\(layout.members.count) nodes would be left: too few for \(totals.byteCount) bytes stored as \(storageClass)")
+            }
+        }
     }
 
-    /// Partitions, with something in them, of which a node has the only copy that can be reached, under any layout in use.
+    /// Partitions, with something in them, of which too little could be reached without a node, under any layout in use.
     private func partitionsHeldOnly(by node: NodeID) async throws -> Int {
         let current = map.current
-        let (totals, oldest) = try await committing { try await self.metadata.unmoved(before: current.version + 1) }
-        guard totals.blobCount > 0 else { return 0 }
+        let blobs = try await committing { try await self.metadata.unmoved(before: .max) }
         let reachable = Set(nodes.ids.filter { $0 != node && nodes.health(of: $0) != .down })
-        let layouts = ((oldest ?? current.version)...current.version).compactMap(map.layout)
+        let layouts = ((blobs.oldestVersion ?? current.version)...current.version).compactMap(map.layout)
+        let classes = blobs.classes.map(\.storageClass)
         return (0..<current.partitionCount).count { partition in
             layouts.contains { layout in
-                let holders = layout.nodes(of: partition)
-                return holders.contains(node) && !holders.contains { reachable.contains($0) }
+                classes.contains { storageClass in
+                    let holders = map.nodes(of: partition, storageClass, in: layout)
+                    let needed = if case .coded(let code) = storageClass { code.dataCount } else { 1 }
+                    return holders.contains(node) && holders.count { $0.map(reachable.contains) ?? false } < needed
+                }
             }
         }
     }
@@ -267,5 +299,26 @@ extension Layout {
     fileprivate func leastMovement(from old: Layout) -> Int {
         let before = old.holdings
         return holdings.reduce(0) { $0 + max(0, $1.value - (before[$1.key] ?? 0)) }
+    }
+}
+
+extension UnmovedBlobs {
+    var classes: [(storageClass: StorageClass, totals: BlobTotals)] {
+        byClass.sorted { $0.key < $1.key }.compactMap { name, totals in StorageClass(name).map { ($0, totals) } }
+    }
+}
+
+extension Layout {
+    /// Bytes of fragments that move when this layout follows `old`, as far as hashing spreads the blobs evenly.
+    func movedBytes(of blobs: UnmovedBlobs, from old: Layout) -> Int64 {
+        Int64(
+            blobs.classes.reduce(0.0) { sum, entry in
+                let (fragments, share) =
+                    switch entry.storageClass {
+                    case .coded(let code): (movedFragments(from: old, codedWidth: code.width), 1 / Double(code.dataCount))
+                    case .replicated, .copies: (movedFragments(from: old), 1.0)
+                    }
+                return sum + Double(entry.totals.byteCount) * share * Double(fragments) / Double(partitionCount)
+            })
     }
 }

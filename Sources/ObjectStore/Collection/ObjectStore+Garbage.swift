@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import ErasureCoding
 internal import Logging
 internal import Metadata
 
@@ -50,9 +51,12 @@ extension ObjectStore {
         // Every node is asked, not only those of the layout: others may have covered for them.
         guard nodes.health(of: node) != .down, let transport = nodes.transport(to: node) else { return false }
         do {
-            for start in stride(from: 0, to: blob.chunkCount, by: TransportLimits.maximumBatch) {
-                let end = min(start + TransportLimits.maximumBatch, blob.chunkCount)
-                try await transport.delete((start..<end).map { FragmentID(chunk: ChunkID(blob: blob.id, index: UInt32($0))) })
+            // Of an erasure code any fragment may be anywhere.
+            let numbers = blob.redundancy.fragmentNumbers
+            let chunksAtOnce = TransportLimits.maximumBatch / numbers.count
+            for start in stride(from: 0, to: blob.chunkCount, by: chunksAtOnce) {
+                let chunks = blob.chunks[start..<min(start + chunksAtOnce, blob.chunkCount)]
+                try await transport.delete(chunks.flatMap { chunk in numbers.map { FragmentID(chunk: chunk, number: $0) } })
             }
             return true
         } catch {

@@ -87,30 +87,33 @@ extension ObjectStore {
     /// a node that covered for another left.
     private func misplaced(among fragments: [FragmentInfo], on node: NodeID) async throws -> [FragmentID] {
         let current = map.current
-        let candidates = fragments.map(\.id).filter {
-            !activeBlobs.contains($0.chunk.blob) && !map.holders(of: $0.chunk, in: current).contains(node)
-        }
+        let candidates = fragments.map(\.id).filter { !activeBlobs.contains($0.chunk.blob) }
         guard !candidates.isEmpty else { return [] }
         let ids = Set(candidates.map(\.chunk.blob)).sorted()
         let inRepair = try await metadata.blobsInRepair(among: ids)
-        let settled = Set(try await metadata.blobs(ids).filter { $0.layoutVersion == current.version }.map(\.id)).subtracting(inRepair)
+        let settled = try await metadata.blobs(ids).filter { $0.layoutVersion == current.version && !inRepair.contains($0.id) }
+        let byID = Dictionary(uniqueKeysWithValues: settled.map { ($0.id, $0) })
         var misplaced: [FragmentID] = []
-        for fragment in candidates where settled.contains(fragment.chunk.blob) {
-            if await isWhole(fragment, in: current) { misplaced.append(fragment) }
+        for fragment in candidates {
+            guard let blob = byID[fragment.chunk.blob], !isHome(node, of: fragment, in: blob) else { continue }
+            if await isWhole(fragment, of: blob, in: current) { misplaced.append(fragment) }
         }
         return misplaced
     }
 
     /// Whether every node that should have the fragment has it intact. One that says that it has not is told to get it.
-    private func isWhole(_ fragment: FragmentID, in layout: Layout) async -> Bool {
+    private func isWhole(_ fragment: FragmentID, of blob: BlobRecord, in layout: Layout) async -> Bool {
+        let homes = map.homes(of: fragment.chunk, blob.redundancy, in: layout).filter { $0.fragment == fragment }
+        // While nobody has a place for it, whoever has it keeps it.
+        guard !homes.isEmpty else { return false }
         var isWhole = true
-        for node in map.holders(of: fragment.chunk, in: layout) {
-            guard let transport = nodes.transport(to: node) else { return false }
+        for home in homes {
+            guard let transport = nodes.transport(to: home.node) else { return false }
             do {
                 guard try await transport.stat(fragment) == nil else { continue }
-                requestRepair(of: fragment, on: node, layoutVersion: layout.version, reason: .missing)
+                requestRepair(of: fragment, on: home.node, layoutVersion: layout.version, reason: .missing)
             } catch {
-                nodes.report(error, from: node)
+                nodes.report(error, from: home.node)
             }
             isWhole = false
         }

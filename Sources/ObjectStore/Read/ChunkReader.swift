@@ -10,6 +10,8 @@ struct ChunkReader: Sendable {
     let read: ChunkRead
     let store: ObjectStore
 
+    private var fragment: FragmentID { FragmentID(chunk: read.chunk) }
+
     /// What the receiver of the bytes threw: it ends the read, no other node is asked.
     private struct ReceiverFailed: Error { let underlying: any Error }
 
@@ -21,16 +23,6 @@ struct ChunkReader: Sendable {
         /// Nothing has come for as long as a node may be silent.
         case silent
         case cancelled
-    }
-
-    /// Delivers the range into `queue` and ends it.
-    func fill(_ queue: BoundedQueue<ByteBuffer>) async {
-        do {
-            try await deliver { try await queue.send($0) }
-            queue.finish()
-        } catch {
-            queue.finish(throwing: error)
-        }
     }
 
     /// - Throws: ``StoreError/chunkUnavailable``, what `receive` throws, or `CancellationError`.
@@ -48,7 +40,7 @@ struct ChunkReader: Sendable {
 
     /// Asks every node once at most, until one has served the rest of the range.
     private func serve(_ stream: ChunkStream, _ failures: inout [(NodeID, NodeError)]) async throws -> Bool {
-        let (wanted, successors) = store.map.places(of: read.chunk, layoutVersion: read.layoutVersion)
+        let (wanted, successors) = store.map.places(of: fragment, read.storageClass, layoutVersion: read.layoutVersion)
         let nodes = store.nodes.byHealth(wanted + successors)
         // Those that have the chunk and answer: among them it is a matter of speed.
         let equals = nodes.filter { wanted.contains($0) && store.nodes.health(of: $0) == .up }
@@ -73,7 +65,7 @@ struct ChunkReader: Sendable {
                 case .receiverFailed(let error): throw error
                 case .failed(let node, let error):
                     try Task.checkCancellation()
-                    note(error, from: node, isExpectedThere: wanted.contains(node))
+                    store.note(error, of: fragment, from: node, read: read, isExpectedThere: wanted.contains(node))
                     failures.append((node, error))
                     running -= 1
                     if running == 0 { askNext() }
@@ -117,7 +109,6 @@ struct ChunkReader: Sendable {
         let range = read.range
         let start = stream.position
         guard start < range.upperBound else { return }
-        let fragment = FragmentID(chunk: read.chunk)
         // Whole blocks arrive; what is still wanted may begin and end within one.
         let offset = Atomic(start - start % Piece.blockSize)
         let info = try await transport.get(fragment, range: start..<range.upperBound) { piece in
@@ -134,16 +125,6 @@ struct ChunkReader: Sendable {
         }
         guard stream.position == range.upperBound else {
             throw NodeError.unreachable(address: "", detail: "the node ended the fragment early")
-        }
-    }
-
-    private func note(_ error: NodeError, from node: NodeID, isExpectedThere: Bool) {
-        store.nodes.report(error, from: node)
-        switch error {
-        case .corrupt: store.requestRepair(of: FragmentID(chunk: read.chunk), on: node, layoutVersion: read.layoutVersion, reason: .corrupt)
-        case .notFound where isExpectedThere:
-            store.requestRepair(of: FragmentID(chunk: read.chunk), on: node, layoutVersion: read.layoutVersion, reason: .missing)
-        default: break
         }
     }
 }

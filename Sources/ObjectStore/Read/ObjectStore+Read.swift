@@ -1,4 +1,6 @@
+internal import ChunkTransport
 public import Core
+internal import ErasureCoding
 public import Metadata
 public import NIOCore
 
@@ -34,7 +36,7 @@ extension ObjectStore {
         var plan = plan
         guard let first = plan.next() else { return }
         guard let second = plan.next() else {
-            try await ChunkReader(read: first, store: self).deliver(to: deliver)
+            try await read(first, deliver: deliver)
             return
         }
         try await readAhead([first, second], then: plan, deliver: deliver)
@@ -54,12 +56,41 @@ extension ObjectStore {
                     guard let read = upcoming.isEmpty ? plan.next() : upcoming.removeFirst() else { break }
                     let queue = BoundedQueue<ByteBuffer>(capacity: configuration.piecesReadAhead)
                     window.append(queue)
-                    group.addTask { await ChunkReader(read: read, store: self).fill(queue) }
+                    group.addTask { await self.fill(queue, with: read) }
                 }
                 guard let current = window.first else { return }
                 while let bytes = try await current.next() { try await deliver(bytes) }
                 window.removeFirst()
             }
+        }
+    }
+
+    private func fill(_ queue: BoundedQueue<ByteBuffer>, with chunk: ChunkRead) async {
+        do {
+            try await read(chunk) { try await queue.send($0) }
+            queue.finish()
+        } catch {
+            queue.finish(throwing: error)
+        }
+    }
+
+    /// - Throws: ``StoreError/chunkUnavailable(_:detail:)``, what `deliver` throws, or `CancellationError`.
+    private func read(_ chunk: ChunkRead, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
+        switch chunk.storageClass {
+        case .replicated, .copies: try await ChunkReader(read: chunk, store: self).deliver(to: deliver)
+        case .coded(let code): try await CodedChunkReader(read: chunk, coder: coders.coder(for: code), store: self).deliver(to: deliver)
+        }
+    }
+
+    /// Takes note of what kept a node from serving a fragment.
+    /// - Parameter isExpectedThere: whether the node should have it.
+    func note(_ error: NodeError, of fragment: FragmentID, from node: NodeID, read: ChunkRead, isExpectedThere: Bool) {
+        nodes.report(error, from: node)
+        switch error {
+        case .corrupt: requestRepair(of: fragment, on: node, layoutVersion: read.layoutVersion, reason: .corrupt)
+        case .notFound where isExpectedThere:
+            requestRepair(of: fragment, on: node, layoutVersion: read.layoutVersion, reason: .missing)
+        default: break
         }
     }
 }

@@ -75,7 +75,10 @@ package final class ReadLatencies: Sendable {
         state.withLock { $0.hedges = min($0.hedges + Self.hedgesPerRead, Self.hedgeBurst) }
     }
 
-    /// Whether the budget has room for asking another node.
+    /// Whether the budget has room for asking another node. Does not take it.
+    package var hasHedge: Bool { state.withLock { $0.hedges >= 1 } }
+
+    /// Whether the budget has room for asking another node; takes it if so.
     package func takeHedge() -> Bool {
         state.withLock { state in
             guard state.hedges >= 1 else { return false }

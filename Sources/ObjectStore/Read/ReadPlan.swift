@@ -1,9 +1,11 @@
 package import Core
+package import ErasureCoding
 package import Metadata
 
 /// The part of one chunk that a read needs.
 package struct ChunkRead: Equatable, Sendable {
     package let chunk: ChunkID
+    package let storageClass: StorageClass
     package let layoutVersion: Int
     /// Bytes within the chunk.
     package let range: Range<Int>
@@ -40,7 +42,8 @@ package struct ReadPlan: Sequence, IteratorProtocol, Sendable {
         let upper = Int(Swift.min(Int64(chunkByteCount), range.upperBound - blobStart - chunkStart))
         range = (range.lowerBound + Int64(upper - lower))..<range.upperBound
         return ChunkRead(
-            chunk: ChunkID(blob: blob.id, index: UInt32(index)), layoutVersion: blob.layoutVersion, range: lower..<upper,
+            chunk: ChunkID(blob: blob.id, index: UInt32(index)), storageClass: blob.redundancy, layoutVersion: blob.layoutVersion,
+            range: lower..<upper,
             chunkByteCount: chunkByteCount)
     }
 }

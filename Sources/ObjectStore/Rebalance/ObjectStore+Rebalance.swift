@@ -81,8 +81,8 @@ extension ObjectStore {
     /// Has the nodes that `target` adds fetch what they lack.
     /// - Returns: blobs of which something could not be copied.
     private func copy(_ blobs: [BlobRecord], to target: Layout) async throws -> Set<BlobID> {
-        var moves = blobs.lazy.flatMap { blob in (0..<blob.chunkCount).lazy.map { (blob, $0) } }.flatMap { blob, index in
-            self.moves(of: blob, chunk: index, to: target)
+        var moves = blobs.lazy.flatMap { blob in blob.chunks.lazy.map { (blob, $0) } }.flatMap { blob, chunk in
+            self.moves(of: blob, chunk, to: target)
         }.makeIterator()
         return try await withThrowingTaskGroup(of: BlobID?.self) { group in
             var stuck: Set<BlobID> = []
@@ -102,19 +102,14 @@ extension ObjectStore {
 
     private struct Move: Sendable {
         let fragment: FragmentID
-        let byteCount: Int
+        let blob: BlobRecord
         let target: NodeID
-        let sources: [NodeID]
     }
 
-    private func moves(of blob: BlobRecord, chunk index: Int, to target: Layout) -> [Move] {
-        let chunk = ChunkID(blob: blob.id, index: UInt32(index))
-        let (holders, others) = map.places(of: chunk, layoutVersion: blob.layoutVersion)
-        let byteCount = min(Int64(blob.chunkSize), blob.byteCount - Int64(index) * Int64(blob.chunkSize))
-        return map.holders(of: chunk, in: target).filter { !holders.contains($0) }.map { node in
-            Move(
-                fragment: FragmentID(chunk: chunk), byteCount: Int(byteCount), target: node,
-                sources: (holders + others).filter { $0 != node })
+    private func moves(of blob: BlobRecord, _ chunk: ChunkID, to target: Layout) -> [Move] {
+        let before = map.homes(of: chunk, blob.redundancy, in: map.layout(version: blob.layoutVersion) ?? map.current)
+        return map.homes(of: chunk, blob.redundancy, in: target).filter { !before.contains($0) }.map { home in
+            Move(fragment: home.fragment, blob: blob, target: home.node)
         }
     }
 
@@ -126,10 +121,11 @@ extension ObjectStore {
         }
         do {
             if try await transport.stat(move.fragment) != nil { return true }
-            try await background.take(move.byteCount)
-            let sources = nodes.byHealth(move.sources).filter { nodes.health(of: $0) != .down }
-            _ = try await transport.pull(move.fragment, from: sources.compactMap(nodes.peer))
-            rebalance.noteMoved(move.byteCount, at: time.monotonicNow())
+            let byteCount = move.blob.fragmentByteCount(of: move.fragment.chunk)
+            try await background.take(byteCount)
+            try await restore(
+                move.fragment, move.blob.redundancy, layoutVersion: move.blob.layoutVersion, on: move.target, transport)
+            rebalance.noteMoved(byteCount, at: time.monotonicNow())
             return true
         } catch let error as NodeError {
             nodes.report(error, from: move.target)
@@ -145,11 +141,10 @@ extension ObjectStore {
         var surplus: [NodeID: [FragmentID]] = [:]
         for blob in blobs {
             guard let old = map.layout(version: blob.layoutVersion) else { continue }
-            for index in 0..<blob.chunkCount {
-                let chunk = ChunkID(blob: blob.id, index: UInt32(index))
-                let wanted = map.holders(of: chunk, in: target)
-                for node in map.holders(of: chunk, in: old) where !wanted.contains(node) {
-                    surplus[node, default: []].append(FragmentID(chunk: chunk))
+            for chunk in blob.chunks {
+                let wanted = map.homes(of: chunk, blob.redundancy, in: target)
+                for home in map.homes(of: chunk, blob.redundancy, in: old) where !wanted.contains(home) {
+                    surplus[home.node, default: []].append(home.fragment)
                 }
             }
         }
@@ -182,13 +177,12 @@ extension ObjectStore {
     func rebalanceStatus() async throws -> RebalanceStatus? {
         guard rebalance.isPending else { return nil }
         let target = map.current
-        let (totals, oldest) = try await metadata.unmoved(before: target.version)
-        guard totals.blobCount > 0 else { return nil }
+        let blobs = try await metadata.unmoved(before: target.version)
+        guard blobs.totals.blobCount > 0 else { return nil }
         let (movedBytes, rate) = rebalance.rate(at: time.monotonicNow())
-        let moved = oldest.flatMap(map.layout).map { target.movedFragments(from: $0) } ?? 0
         return RebalanceStatus(
-            toVersion: target.version, blobsLeft: totals.blobCount,
-            bytesLeft: Int64(Double(totals.byteCount) * Double(moved) / Double(target.partitionCount)), movedBytes: movedBytes,
+            toVersion: target.version, blobsLeft: blobs.totals.blobCount,
+            bytesLeft: blobs.oldestVersion.flatMap(map.layout).map { target.movedBytes(of: blobs, from: $0) } ?? 0, movedBytes: movedBytes,
             bytesPerSecond: rate)
     }
 }

@@ -61,11 +61,12 @@ extension ObjectStore {
     private func missing(of blob: BlobRecord, on node: NodeID, inventory: Inventory) -> [RepairRecord] {
         let layout = map.layout(version: blob.layoutVersion) ?? map.current
         let now = time.now()
-        return (0..<UInt32(blob.chunkCount)).compactMap { index in
-            let fragment = FragmentID(chunk: ChunkID(blob: blob.id, index: index))
-            guard inventory.lacks(fragment), map.holders(of: fragment.chunk, in: layout).contains(node) else { return nil }
+        return blob.chunks.compactMap { chunk in
+            guard let home = map.homes(of: chunk, blob.redundancy, in: layout).first(where: { $0.node == node }),
+                inventory.lacks(home.fragment)
+            else { return nil }
             return RepairRecord(
-                fragment: fragment, node: node, layoutVersion: layout.version, reason: .missing, attempts: 0, dueAt: now)
+                fragment: home.fragment, node: node, layoutVersion: layout.version, reason: .missing, attempts: 0, dueAt: now)
         }
     }
 }

@@ -25,14 +25,15 @@ extension ObjectStore {
         guard let transport = nodes.transport(to: node) else { return }
         let fragments = try await transport.quarantined(limit: TransportLimits.maximumBatch)
         let blobs = try await metadata.blobs(Set(fragments.map(\.chunk.blob)).sorted())
-        let layouts = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, map.layout(version: $0.layoutVersion) ?? map.current) })
+        let byID = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, $0) })
         var wanted: [RepairRecord] = []
         var others: [FragmentInfo] = []
         for fragment in fragments {
-            if let layout = layouts[fragment.chunk.blob], map.holders(of: fragment.chunk, in: layout).contains(node) {
+            if let blob = byID[fragment.chunk.blob], isHome(node, of: fragment, in: blob) {
                 wanted.append(
                     RepairRecord(
-                        fragment: fragment, node: node, layoutVersion: layout.version, reason: .corrupt, attempts: 0, dueAt: time.now()))
+                        fragment: fragment, node: node, layoutVersion: blob.layoutVersion, reason: .corrupt, attempts: 0, dueAt: time.now())
+                )
             } else {
                 others.append(FragmentInfo(id: fragment, byteCount: 0))
             }

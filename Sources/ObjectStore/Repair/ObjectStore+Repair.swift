@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import ErasureCoding
 internal import Logging
 internal import Metadata
 internal import Placement
@@ -45,16 +46,24 @@ extension ObjectStore {
         if !reports.isEmpty { try await metadata.enqueueRepairs(reports) }
         let due = try await metadata.dueRepairs(at: time.now(), nodes: nodes.ids(in: .up), limit: Self.batchSize)
         guard !due.isEmpty else { return 0 }
-        let obsolete = try await obsolete(among: due)
+        let blobs = try await metadata.blobs(Set(due.map(\.fragment.chunk.blob)).sorted())
+        let byID = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, $0) })
+        // On nodes that the layout of the blob, which may have moved since, does not name; and of blobs that are gone.
+        let obsolete = Set(
+            due.filter { repair in byID[repair.fragment.chunk.blob].map { !isHome(repair.node, of: repair.fragment, in: $0) } ?? false })
         let wanted = due.filter { !obsolete.contains($0) }
         let outcomes = await withTaskGroup(of: (RepairRecord, Bool).self) { group in
             var rest = wanted[...]
-            for repair in rest.prefix(configuration.repairConcurrency) { group.addTask { (repair, await self.attempt(repair)) } }
+            for repair in rest.prefix(configuration.repairConcurrency) {
+                group.addTask { (repair, await self.attempt(repair, of: byID[repair.fragment.chunk.blob])) }
+            }
             rest = rest.dropFirst(configuration.repairConcurrency)
             var outcomes: [(RepairRecord, Bool)] = []
             for await outcome in group {
                 outcomes.append(outcome)
-                if let repair = rest.popFirst() { group.addTask { (repair, await self.attempt(repair)) } }
+                if let repair = rest.popFirst() {
+                    group.addTask { (repair, await self.attempt(repair, of: byID[repair.fragment.chunk.blob])) }
+                }
             }
             return outcomes
         }
@@ -64,14 +73,10 @@ extension ObjectStore {
         return due.count
     }
 
-    /// Repairs on nodes that the layout of the blob, which may have moved since, does not name.
-    private func obsolete(among due: [RepairRecord]) async throws -> Set<RepairRecord> {
-        let blobs = try await metadata.blobs(Set(due.map(\.fragment.chunk.blob)).sorted())
-        let layouts = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, map.layout(version: $0.layoutVersion) ?? map.current) })
-        return Set(
-            due.filter { repair in
-                layouts[repair.fragment.chunk.blob].map { !map.holders(of: repair.fragment.chunk, in: $0).contains(repair.node) } ?? false
-            })
+    /// Whether a node should have a fragment.
+    func isHome(_ node: NodeID, of fragment: FragmentID, in blob: BlobRecord) -> Bool {
+        map.homes(of: fragment.chunk, blob.redundancy, in: map.layout(version: blob.layoutVersion) ?? map.current)
+            .contains(Home(fragment: fragment, node: node))
     }
 
     /// Sets the next time of repairs that failed, and drops those of blobs that are gone: a read that a deletion overtook
@@ -91,13 +96,13 @@ extension ObjectStore {
     }
 
     /// - Returns: whether the fragment is where it should be.
-    private func attempt(_ repair: RepairRecord) async -> Bool {
+    private func attempt(_ repair: RepairRecord, of blob: BlobRecord?) async -> Bool {
         guard let target = nodes.transport(to: repair.node) else { return false }
         do {
             if repair.reason != .corrupt, try await target.stat(repair.fragment) != nil { return true }
-            let (wanted, successors) = map.places(of: repair.fragment.chunk, layoutVersion: repair.layoutVersion)
-            let sources = nodes.byHealth(wanted + successors).filter { $0 != repair.node && nodes.health(of: $0) != .down }
-            _ = try await target.pull(repair.fragment, from: sources.compactMap(nodes.peer))
+            try await restore(
+                repair.fragment, blob?.redundancy ?? .replicated, layoutVersion: blob?.layoutVersion ?? repair.layoutVersion,
+                on: repair.node, target)
             logger.info(
                 "fragment restored",
                 metadata: ["fragment": "\(repair.fragment)", "node": "\(repair.node)", "reason": "\(repair.reason.rawValue)"])

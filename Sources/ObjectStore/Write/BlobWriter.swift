@@ -1,5 +1,7 @@
 internal import ChunkTransport
 internal import Core
+internal import ErasureCoding
+internal import Logging
 internal import Metadata
 internal import NIOCore
 internal import Placement
@@ -13,10 +15,12 @@ struct BlobWriter {
     let store: ObjectStore
     /// What chunk 0 carries beside its payload, so that the object's name survives the metadata.
     let descriptor: [UInt8]
+    /// How the chunks are stored: decided when it is known whether the body is small, before the first chunk begins.
+    private(set) var storageClass: StorageClass
 
     private var configuration: StoreConfiguration { store.configuration }
-    private let quorum: Int
-    private var assembler: PieceAssembler
+    private var quorum: Int
+    private var encoder: PieceEncoder
     private let digest: DigestPipeline
     private let memory: MemoryBudget
     /// Nodes that were left behind, of which not much is expected for the rest of the upload.
@@ -30,13 +34,15 @@ struct BlobWriter {
     private var stragglers: [ChunkWrite] = []
     private(set) var repairs: [RepairRecord] = []
 
-    init(blob: BlobID, layout: Layout, descriptor: [UInt8], store: ObjectStore) {
+    /// - Parameter storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
+    init(blob: BlobID, layout: Layout, storageClass: StorageClass, descriptor: [UInt8], store: ObjectStore) {
         self.blob = blob
         self.layout = layout
+        self.storageClass = storageClass
         self.descriptor = descriptor
         self.store = store
-        quorum = min(store.configuration.writeQuorum, layout.replicas)
-        assembler = PieceAssembler(chunkSize: store.configuration.chunkSize, pieceSize: store.configuration.pieceSize)
+        quorum = store.quorum(of: storageClass, in: layout)
+        encoder = store.encoder(for: storageClass)
         digest = DigestPipeline(executor: store.digestExecutor)
         memory = MemoryBudget(byteCount: store.configuration.memoryPerUpload, within: store.uploadMemory)
     }
@@ -50,56 +56,94 @@ struct BlobWriter {
         let digest = self.digest
         group.addTask { await digest.run() }
         defer { digest.stop() }
-        for try await var buffer in body {
-            while let output = assembler.next(from: &buffer) { try await send(output, group: &group) }
+        var iterator = body.makeAsyncIterator()
+        for var buffer in try await decideStorageClass(&iterator) {
+            while let output = encoder.next(from: &buffer) { try await send(output, group: &group) }
         }
-        if let output = assembler.finish() { try await send(output, group: &group) }
+        while var buffer = try await iterator.next() {
+            while let output = encoder.next(from: &buffer) { try await send(output, group: &group) }
+        }
+        if let output = encoder.finish() { try await send(output, group: &group) }
         endChunk()
         while !awaitingQuorum.isEmpty { try await settleOldest() }
         return try await digest.finish()
+    }
+
+    /// Takes as much of the body as shows whether it is small.
+    /// - Returns: what was taken.
+    private mutating func decideStorageClass<Body: AsyncIteratorProtocol>(_ body: inout Body) async throws -> [ByteBuffer]
+    where Body.Element == ByteBuffer {
+        guard case .coded(let code) = storageClass else { return [] }
+        var taken: [ByteBuffer] = []
+        var byteCount = 0
+        while byteCount <= configuration.smallObjectLimit, let buffer = try await body.next() {
+            taken.append(buffer)
+            byteCount += buffer.readableBytes
+        }
+        let isSmall = byteCount <= configuration.smallObjectLimit
+        guard isSmall || !store.canPlace(storageClass, in: layout) else { return taken }
+        // As many losses are survived as with the code.
+        let copies = code.parityCount + 1
+        storageClass = copies == layout.replicas ? .replicated : .copies(copies)
+        if !isSmall {
+            store.logger.notice(
+                "too few nodes answer for an erasure code: stored as copies", metadata: ["blob": "\(blob)", "code": "\(code)"])
+        }
+        quorum = store.quorum(of: storageClass, in: layout)
+        encoder = store.encoder(for: storageClass)
+        return taken
     }
 
     private mutating func send(_ output: PieceAssembler.Output, group: inout DiscardingTaskGroup) async throws {
         let chunk: ChunkWrite
         if let filling { chunk = filling } else { chunk = try await startChunk(group: &group) }
         filling = chunk
-        let piece = Piece(checksumming: output.bytes, lease: try await lease(output.bytes.readableBytes))
-        try await digest.add(piece)
-        let late = chunk.offer(piece)
-        if !late.isEmpty { await wait(for: late, to: piece, in: chunk) }
+        let lease = try await lease(encoder.memory(for: output.bytes.readableBytes))
+        try await digest.add(output.bytes, lease: lease)
+        let pieces = encoder.encode(output.bytes, lease: lease)
+        let late = chunk.offer(pieces)
+        if !late.isEmpty { await wait(for: late, to: pieces, in: chunk) }
         try Task.checkCancellation()
-        guard chunk.takingCount > 0 else { throw quorumNotReached(chunk) }
+        guard chunk.takingCount >= fewestTakers else { throw quorumNotReached(chunk) }
         if output.endsChunk { endChunk() }
+    }
+
+    /// With fewer nodes left a chunk cannot be completed: another node can fetch a copy, or compute a fragment from enough others.
+    private var fewestTakers: Int {
+        switch storageClass {
+        case .replicated, .copies: 1
+        case .coded(let code): code.dataCount
+        }
     }
 
     private enum Turn: Sendable {
         case took
         case failed
-        case gaveUp(ChunkWrite.Replica)
+        case gaveUp(ChunkWrite.Target)
         case patienceEnded
     }
 
     /// Waits until the nodes that have no room take a piece. Once a quorum has it, patience with the others begins to run;
     /// those that are still late when it ends are left behind.
-    private mutating func wait(for late: [ChunkWrite.Replica], to piece: Piece, in chunk: ChunkWrite) async {
+    private mutating func wait(for late: [ChunkWrite.Target], to pieces: EncodedPieces, in chunk: ChunkWrite) async {
         let isKnown = late.allSatisfy { laggards.contains($0.node) }
         let patience = isKnown ? configuration.laggardPatienceAgain : configuration.laggardPatience
         let (quorum, time) = (quorum, store.time)
         var takers = chunk.takingCount - late.count
         let leftBehind = await withTaskGroup(of: Turn.self) { group in
-            for replica in late {
+            for target in late {
                 group.addTask {
                     do {
-                        try await replica.queue.send(piece)
+                        try await target.queue.send(pieces[target.fragment.number])
                         return .took
                     } catch is CancellationError {
-                        return .gaveUp(replica)
+                        return .gaveUp(target)
                     } catch {
                         return .failed
                     }
                 }
             }
-            var leftBehind: [ChunkWrite.Replica] = []
+            var leftBehind: [ChunkWrite.Target] = []
             var waiting = late.count
             var isTiming = false
             while waiting > 0 {
@@ -114,8 +158,8 @@ struct BlobWriter {
                 case .took:
                     takers += 1
                     waiting -= 1
-                case .gaveUp(let replica):
-                    leftBehind.append(replica)
+                case .gaveUp(let target):
+                    leftBehind.append(target)
                     waiting -= 1
                 case .failed, nil: waiting -= 1
                 case .patienceEnded: group.cancelAll()
@@ -124,9 +168,9 @@ struct BlobWriter {
             group.cancelAll()
             return leftBehind
         }
-        for replica in leftBehind {
-            laggards.insert(replica.node)
-            chunk.leaveBehind(replica)
+        for target in leftBehind {
+            laggards.insert(target.node)
+            chunk.leaveBehind(target)
         }
     }
 
@@ -147,10 +191,10 @@ struct BlobWriter {
         while awaitingQuorum.count >= configuration.chunksAwaitingQuorum { try await settleOldest() }
         let id = ChunkID(blob: blob, index: nextChunkIndex)
         nextChunkIndex += 1
-        let chunk = try store.place(id, layout: layout, quorum: quorum)
+        let chunk = try store.place(id, storageClass, layout: layout, quorum: quorum)
         let descriptor = id.index == 0 ? self.descriptor : []
-        for replica in chunk.replicas {
-            group.addTask { [store] in await store.put(chunk, on: replica, descriptor: descriptor) }
+        for target in chunk.targets {
+            group.addTask { [store] in await store.put(chunk, on: target, descriptor: descriptor) }
         }
         return chunk
     }
@@ -162,7 +206,7 @@ struct BlobWriter {
         awaitingQuorum.append(chunk)
     }
 
-    /// Waits for the oldest chunk's quorum; a node that was lost on the way is replaced by having another fetch its copy.
+    /// Waits for the oldest chunk's quorum; a node that was lost on the way is replaced by having another fetch or compute its fragment.
     private mutating func settleOldest() async throws {
         let chunk = awaitingQuorum[0]
         await chunk.waitForAcknowledgements(quorum)
@@ -181,14 +225,12 @@ struct BlobWriter {
             stragglers.append(chunk)
             return
         }
-        let expected = store.map.places(of: chunk.chunk, layoutVersion: layout.version).nodes
-        let written = chunk.acknowledged
+        let written = Set(chunk.written)
         let now = store.time.now()
-        for node in expected where !written.contains(node) {
+        for home in store.map.homes(of: chunk.chunk, storageClass, in: layout) where !written.contains(home) {
             repairs.append(
                 RepairRecord(
-                    fragment: FragmentID(chunk: chunk.chunk), node: node, layoutVersion: layout.version, reason: .missed, attempts: 0,
-                    dueAt: now))
+                    fragment: home.fragment, node: home.node, layoutVersion: layout.version, reason: .missed, attempts: 0, dueAt: now))
         }
     }
 
@@ -198,7 +240,7 @@ struct BlobWriter {
         stragglers = []
         if waiting.contains(where: { !$0.isSettled }) {
             try? await withDeadline(configuration.stragglerPatience, time: store.time) {
-                for chunk in waiting { await chunk.waitForAcknowledgements(chunk.replicas.count) }
+                for chunk in waiting { await chunk.waitForAcknowledgements(chunk.targets.count) }
             }
         }
         for chunk in waiting {

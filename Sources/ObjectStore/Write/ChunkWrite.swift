@@ -1,12 +1,16 @@
 internal import ChunkTransport
 internal import Core
+internal import ErasureCoding
 import Synchronization
 
-/// One chunk on its way to its nodes: every piece goes to every node that still takes part, and the outcomes are counted.
+/// One chunk on its way to its nodes: every node that still takes part gets what belongs to its fragment, and the outcomes are
+/// counted.
 ///
-/// The sender calls `send` and `end`; one task a node runs the node's `put` and reports how it ended.
+/// The sender calls `offer` and `end`; one task a node runs the node's `put` and reports how it ended.
 final class ChunkWrite: Sendable {
-    struct Replica: Sendable {
+    /// A fragment on its way to a node.
+    struct Target: Sendable {
+        let fragment: FragmentID
         let node: NodeID
         let queue: BoundedQueue<Piece>
     }
@@ -19,51 +23,59 @@ final class ChunkWrite: Sendable {
     }
 
     let chunk: ChunkID
-    let replicas: [Replica]
+    let storageClass: StorageClass
+    let targets: [Target]
     private let state = Mutex(State())
 
-    init(chunk: ChunkID, nodes: [NodeID], piecesInFlight: Int) {
+    /// - Parameter homes: the nodes that the chunk is written to, all different.
+    init(chunk: ChunkID, storageClass: StorageClass, homes: [Home], piecesInFlight: Int) {
         self.chunk = chunk
-        replicas = nodes.map { Replica(node: $0, queue: BoundedQueue(capacity: piecesInFlight)) }
+        self.storageClass = storageClass
+        targets = homes.map { Target(fragment: $0.fragment, node: $0.node, queue: BoundedQueue(capacity: piecesInFlight)) }
     }
 
     var acknowledged: [NodeID] { state.withLock { $0.acknowledged } }
+    /// What is durable, and where.
+    var written: [Home] {
+        let acknowledged = acknowledged
+        return targets.filter { acknowledged.contains($0.node) }.map { Home(fragment: $0.fragment, node: $0.node) }
+    }
     var failures: [NodeID: any Error] { state.withLock { $0.failed } }
     /// Whether every node has answered, one way or the other.
-    var isSettled: Bool { state.withLock { $0.acknowledged.count + $0.failed.count == replicas.count } }
+    var isSettled: Bool { state.withLock { $0.acknowledged.count + $0.failed.count == targets.count } }
 
     /// Nodes that have not failed.
-    var takingCount: Int { state.withLock { replicas.count - $0.failed.count } }
+    var takingCount: Int { state.withLock { targets.count - $0.failed.count } }
 
-    /// Hands a piece to every node that has not failed and has room.
+    /// Hands every node that has not failed and has room its piece.
     /// - Returns: those that have no room.
-    func offer(_ piece: Piece) -> [Replica] {
-        replicas.filter { replica in
-            guard !hasFailed(replica.node) else { return false }
-            do { return try !replica.queue.offer(piece) } catch { return false }
+    func offer(_ pieces: EncodedPieces) -> [Target] {
+        targets.filter { target in
+            guard !hasFailed(target.node) else { return false }
+            do { return try !target.queue.offer(pieces[target.fragment.number]) } catch { return false }
         }
     }
 
     /// Does without a node that keeps others waiting; repair will bring it its copy.
-    func leaveBehind(_ replica: Replica) {
-        settle(replica.node, .failure(DeadlineExceeded()))
-        replica.queue.abandon(throwing: DeadlineExceeded())
+    func leaveBehind(_ target: Target) {
+        settle(target.node, .failure(DeadlineExceeded()))
+        target.queue.abandon(throwing: DeadlineExceeded())
     }
 
     /// Does without all nodes that have not answered yet.
     /// - Returns: which they are.
     func leaveBehindUnsettled() -> [NodeID] {
         let settled = state.withLock { Set($0.acknowledged).union($0.failed.keys) }
-        let late = replicas.filter { !settled.contains($0.node) }
-        for replica in late { leaveBehind(replica) }
+        let late = targets.filter { !settled.contains($0.node) }
+        for target in late { leaveBehind(target) }
         return late.map(\.node)
     }
 
     /// No more pieces come.
-    func end() { for replica in replicas { replica.queue.finish() } }
+    func end() { for target in targets { target.queue.finish() } }
 
     /// The chunk will not be completed: nodes must not keep it.
-    func abandon() { for replica in replicas { replica.queue.finish(throwing: CancellationError()) } }
+    func abandon() { for target in targets { target.queue.finish(throwing: CancellationError()) } }
 
     func settle(_ node: NodeID, _ outcome: Result<FragmentInfo, any Error>) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
@@ -81,7 +93,7 @@ final class ChunkWrite: Sendable {
 
     /// Counts every node that has not answered yet as failed.
     func settleMissing(_ error: any Error) {
-        for replica in replicas { settle(replica.node, .failure(error)) }
+        for target in targets { settle(target.node, .failure(error)) }
     }
 
     /// Waits until `count` nodes have acknowledged, all have answered, or the calling task is cancelled.
@@ -108,7 +120,7 @@ final class ChunkWrite: Sendable {
 
     private func isDecided(_ state: State) -> Bool {
         guard let wanted = state.waitingFor else { return false }
-        return state.acknowledged.count >= wanted || state.acknowledged.count + state.failed.count == replicas.count
+        return state.acknowledged.count >= wanted || state.acknowledged.count + state.failed.count == targets.count
     }
 
     private func hasFailed(_ node: NodeID) -> Bool { state.withLock { $0.failed[node] != nil } }

@@ -9,13 +9,19 @@ final class DigestPipeline: Sendable {
     /// Below this many bytes a hop to another thread costs more than the hashing.
     private static let inlineLimit = 16 * 1024
 
-    private let queue = BoundedQueue<Piece>(capacity: 4)
+    private struct Input: Sendable {
+        let bytes: ByteBuffer
+        /// Held as long as the bytes are.
+        let lease: MemoryBudget.Lease
+    }
+
+    private let queue = BoundedQueue<Input>(capacity: 4)
     private let executor: any BlockingExecutor
     private let result = BoundedQueue<ContentDigest>(capacity: 1)
 
     init(executor: any BlockingExecutor) { self.executor = executor }
 
-    func add(_ piece: Piece) async throws { try await queue.send(piece) }
+    func add(_ bytes: ByteBuffer, lease: MemoryBudget.Lease) async throws { try await queue.send(Input(bytes: bytes, lease: lease)) }
 
     /// Digests until the end of the input. Run it in a task of its own.
     func run() async {
@@ -23,13 +29,13 @@ final class DigestPipeline: Sendable {
         do {
             while let first = try await queue.next() {
                 // What has queued up meanwhile goes along: one hop for all of it.
-                let pieces = [first] + queue.takeQueued()
-                if pieces.count == 1, first.bytes.readableBytes <= Self.inlineLimit {
+                let inputs = [first] + queue.takeQueued()
+                if inputs.count == 1, first.bytes.readableBytes <= Self.inlineLimit {
                     digest.update(first.bytes)
                 } else {
                     digest = try await executor.run { [digest] in
                         var digest = digest
-                        for piece in pieces { digest.update(piece.bytes) }
+                        for input in inputs { digest.update(input.bytes) }
                         return digest
                     }
                 }

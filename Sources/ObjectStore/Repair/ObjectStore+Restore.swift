@@ -1,0 +1,50 @@
+internal import ChunkTransport
+internal import Core
+internal import ErasureCoding
+
+/// How a fragment comes to a node that should have it: from node to node, never through this process.
+extension ObjectStore {
+    /// Nodes that may hold a fragment of an erasure code in the place of its home, and are worth asking before it is computed.
+    private static let coveringCount = 4
+
+    /// Has `node` fetch a fragment from whoever has it, or compute it from others.
+    /// - Parameter transport: the way to `node`.
+    /// - Throws: ``NodeError``, `CancellationError`.
+    func restore(
+        _ fragment: FragmentID, _ storageClass: StorageClass, layoutVersion: Int, on node: NodeID, _ transport: any ChunkTransport
+    ) async throws {
+        guard case .coded(let code) = storageClass else {
+            let (wanted, others) = map.places(of: fragment, storageClass, layoutVersion: layoutVersion)
+            let sources = nodes.byHealth(wanted + others).filter { $0 != node && nodes.health(of: $0) != .down }
+            _ = try await transport.pull(fragment, from: sources.compactMap(nodes.peer))
+            return
+        }
+        // A whole fragment is a fraction of what computing it takes.
+        let holders = sources(of: fragment, storageClass, layoutVersion: layoutVersion, except: node)
+        do {
+            if !holders.isEmpty {
+                _ = try await transport.pull(fragment, from: holders)
+                return
+            }
+        } catch NodeError.noSource {
+            // Nobody has it: it is computed.
+        }
+        let others = storageClass.fragmentNumbers.filter { $0 != fragment.number }.map { number in
+            let other = FragmentID(chunk: fragment.chunk, number: number)
+            return FragmentSource(number: number, peers: sources(of: other, storageClass, layoutVersion: layoutVersion, except: node))
+        }
+        // Those whose home answers first.
+        let ordered = others.filter { !$0.peers.isEmpty }.sorted { one, other in
+            let (first, second) = (nodes.health(of: one.peers[0].id) == .up ? 0 : 1, nodes.health(of: other.peers[0].id) == .up ? 0 : 1)
+            return (first, one.number) < (second, other.number)
+        }
+        _ = try await transport.reconstruct(fragment, code: code, from: ordered)
+    }
+
+    /// Nodes that have a fragment of an erasure code, as far as anybody can tell from here.
+    private func sources(of fragment: FragmentID, _ storageClass: StorageClass, layoutVersion: Int, except node: NodeID) -> [Peer] {
+        let (wanted, others) = map.places(of: fragment, storageClass, layoutVersion: layoutVersion)
+        let asked = (wanted + others.prefix(Self.coveringCount)).filter { $0 != node }
+        return nodes.byHealth(asked).filter { nodes.health(of: $0) != .down }.compactMap(nodes.peer)
+    }
+}
