@@ -25,6 +25,11 @@ private struct Model {
     }
 }
 
+extension RepairRecord {
+    /// Fragments of the chunk that wait.
+    fileprivate func lacking(_ model: Model) -> Int { model.repairs.values.count { $0.fragment.chunk == fragment.chunk } }
+}
+
 @Suite struct ModelTests {
     @Test("the store does what a model in memory does, through random histories", arguments: UInt64(0)..<12)
     func random(seed: UInt64) async throws {
@@ -117,7 +122,7 @@ private struct Model {
         #expect(try await store.repairCount() == model.repairs.count, place)
         let nodes = (1...2).map(Fixture.node)
         let due = model.repairs.values.filter { nodes.contains($0.node) && $0.dueAt <= now }
-            .sorted { ($0.dueAt, $0.fragment, $0.node) < ($1.dueAt, $1.fragment, $1.node) }
+            .sorted { ($1.lacking(model), $0.dueAt, $0.fragment, $0.node) < ($0.lacking(model), $1.dueAt, $1.fragment, $1.node) }
         #expect(try await store.dueRepairs(at: now, nodes: nodes, limit: 5) == Array(due.prefix(5)), place)
         let blobs = (0..<blobCount).map(Fixture.blobID)
         let known = Set(model.references.keys).union(model.garbage.keys)

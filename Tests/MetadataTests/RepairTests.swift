@@ -22,6 +22,26 @@ import Testing
         #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 0) == [])
     }
 
+    @Test("chunks that lack most come first, however late they were queued, and count anew when a fragment is restored")
+    func fewestCopiesFirst() async throws {
+        let store = try await openStore()
+        let one = Fixture.repair(5, node: 1, dueAt: 1)
+        let two = [Fixture.repair(3, chunk: 7, node: 1, dueAt: 30), Fixture.repair(3, chunk: 7, node: 2, dueAt: 20)]
+        // Another chunk of the same blob is none of its business.
+        let other = Fixture.repair(3, chunk: 8, node: 1, dueAt: 2)
+        try await store.enqueueRepairs([one, other, two[0]])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [one, other, two[0]])
+        try await store.enqueueRepairs([two[1]])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [two[1], two[0], one, other])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 1) == [two[1]])
+        #expect(try await store.dueRepairs(at: time(25), nodes: nodes, limit: 9) == [two[1], one, other])
+        try await store.finishRepairs([two[1]])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [one, other, two[0]])
+        try await store.enqueueRepairs([two[1]])
+        try await store.dropRepairs(on: Fixture.node(2))
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [one, other, two[0]])
+    }
+
     @Test("a repair that waits already keeps its attempts and its time")
     func enqueuedTwice() async throws {
         let store = try await openStore()

@@ -11,24 +11,29 @@ extension SQLiteMetadataStore {
         guard limit > 0 else { return [] }
         return try await readConsistently { database in
             // One node after the other: what waits for a node that is away may be millions of rows, and is never looked at.
-            let statement = try database.cachedStatement(sql: SQL.dueRepairs)
-            let due = try Set(nodes).flatMap { node in
-                try Row.fetchAll(statement, arguments: [node.data, time.millisecondsSince1970, limit]).map { try $0.repair(of: node) }
+            let due = try Set(nodes).flatMap { try database.dueRepairs(on: $0, at: time, limit: limit) }
+            let sorted = due.sorted { one, other in
+                guard one.lacking == other.lacking else { return one.lacking > other.lacking }
+                let (left, right) = (one.repair, other.repair)
+                return (left.dueAt, left.fragment, left.node) < (right.dueAt, right.fragment, right.node)
             }
-            let sorted = due.sorted { ($0.dueAt, $0.fragment, $0.node) < ($1.dueAt, $1.fragment, $1.node) }
-            return Array(sorted.prefix(limit))
+            return sorted.prefix(limit).map(\.repair)
         }
     }
 
     public func finishRepairs(_ repairs: [RepairRecord]) async throws {
         if repairs.isEmpty { return }
         try await write { transaction in
-            for repair in repairs { transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepair, repair.key)) }
+            for repair in repairs where try transaction.run(SQL.deleteRepair, repair.key) > 0 {
+                transaction.counters.repairs -= 1
+                try transaction.countLacking(of: repair.fragment.chunk)
+            }
         }
     }
 
     public func dropRepairs(on node: NodeID) async throws {
         try await write { transaction in
+            try transaction.run(SQL.countLackingWithout, [node.data])
             transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepairsOfNode, [node.data]))
         }
     }
@@ -47,8 +52,28 @@ extension WriteTransaction {
             let values: StatementArguments = [
                 repair.layoutVersion, repair.reason.rawValue, repair.attempts, repair.dueAt.millisecondsSince1970,
             ]
-            counters.repairs += Int64(try run(SQL.insertRepair, values + repair.key))
+            guard try run(SQL.insertRepair, values + repair.key) > 0 else { continue }
+            counters.repairs += 1
+            try countLacking(of: repair.fragment.chunk)
         }
+    }
+
+    fileprivate func countLacking(of chunk: ChunkID) throws { try run(SQL.countLacking, [chunk.blob.data, Int64(chunk.index)]) }
+}
+
+extension Database {
+    /// Those that are due, of chunks that lack most first.
+    fileprivate func dueRepairs(on node: NodeID, at time: Timestamp, limit: Int) throws -> [(lacking: Int, repair: RepairRecord)] {
+        let levels = try cachedStatement(sql: SQL.nextLacking)
+        let statement = try cachedStatement(sql: SQL.dueRepairs)
+        var due: [(Int, RepairRecord)] = []
+        var level = Int64.max
+        while due.count < limit, let row = try Row.fetchOne(levels, arguments: [node.data, level]), !row.isNull(0) {
+            level = try row.integer(0)
+            let rows = try Row.fetchAll(statement, arguments: [node.data, level, time.millisecondsSince1970, limit - due.count])
+            due += try rows.map { (Int(level), try $0.repair(of: node)) }
+        }
+        return due
     }
 }
 

@@ -13,6 +13,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001-initial") { try $0.execute(sql: initial) }
         migrator.registerMigration("0002-membership") { try $0.execute(sql: membership) }
+        migrator.registerMigration("0003-repair-order") { try $0.execute(sql: repairOrder) }
         return migrator
     }
 
@@ -20,6 +21,16 @@ enum Schema {
     private static let membership = """
         ALTER TABLE nodes ADD COLUMN weight REAL NOT NULL DEFAULT 1;
         ALTER TABLE nodes ADD COLUMN membership TEXT NOT NULL DEFAULT 'member';
+        """
+
+    /// lacking: how many fragments of the chunk wait to be repaired. The more, the nearer it is to its end.
+    private static let repairOrder = """
+        ALTER TABLE repairs ADD COLUMN lacking INTEGER NOT NULL DEFAULT 1;
+        UPDATE repairs SET lacking = (
+            SELECT COUNT(*) FROM repairs AS others WHERE others.blob = repairs.blob AND others.chunk = repairs.chunk
+        );
+        DROP INDEX repairs_by_node;
+        CREATE INDEX repairs_by_node ON repairs (node, lacking, due_at);
         """
 
     /// Storing a small object inserts into two trees: `objects` and `blobs`.
