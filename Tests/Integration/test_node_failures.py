@@ -113,6 +113,22 @@ def test_a_node_catches_up_on_what_it_missed(fleet):
         assert cluster.rest.download(file_id) == content
 
 
+def test_what_others_took_for_a_node_goes_when_the_node_has_caught_up(fleet):
+    cluster = Cluster(fleet, 5)
+    late = cluster.nodes[2]
+    late.kill()
+    cluster.wait_for_state("down", late)
+    for number in range(12):
+        cluster.rest.upload(make_bytes(100_000, number))
+    cluster.wait_for_fragments(3 * 12)
+    missed = cluster.rest.repair_queue_length()
+    assert missed > 0
+    late.start()
+    cluster.wait_for_state("up", late)
+    wait_until(lambda: cluster.description(late)["fragmentCount"] == missed, 20, "the node has what it missed")
+    cluster.wait_for_fragments(3 * 12)
+
+
 def test_what_a_node_missed_is_not_forgotten_by_a_distributor_that_is_killed(fleet):
     cluster = Cluster(fleet, 3)
     late = cluster.nodes[1]

@@ -21,11 +21,19 @@ extension ObjectStore {
             group.addTask {
                 while (try? await self.nodes.nodeReturned.wait()) != nil { self.repairRequested.raise() }
             }
+            var mayHaveSurplus = false
             while !Task.isCancelled {
                 do {
+                    let (attempts, coveredCount) = background.isPaused ? (0, 0) : try await repairBatch()
+                    if coveredCount > 0 { mayHaveSurplus = true }
                     if background.isPaused {
                         try await time.sleep(for: configuration.backgroundInterval)
-                    } else if try await repairBatch() == 0 {
+                    } else if attempts == 0 {
+                        if mayHaveSurplus, try await metadata.repairCount() == 0 {
+                            // All homes have theirs: what others took for them can go.
+                            mayHaveSurplus = false
+                            sweepRequested.raise()
+                        }
                         try await repairRequested.wait(atMost: configuration.backgroundInterval, time: time)
                     }
                 } catch is CancellationError {
@@ -40,12 +48,12 @@ extension ObjectStore {
     }
 
     /// Repairs what is due on nodes that answer.
-    /// - Returns: how many attempts were made.
-    func repairBatch() async throws -> Int {
+    /// - Returns: how many attempts were made, and how many fragments came to their homes that another node may have taken for them.
+    func repairBatch() async throws -> (attempts: Int, coveredCount: Int) {
         let reports = repairReports.takeAll()
         if !reports.isEmpty { try await metadata.enqueueRepairs(reports) }
         let due = try await metadata.dueRepairs(at: time.now(), nodes: nodes.ids(in: .up), limit: Self.batchSize)
-        guard !due.isEmpty else { return 0 }
+        guard !due.isEmpty else { return (0, 0) }
         let blobs = try await metadata.blobs(Set(due.map(\.fragment.chunk.blob)).sorted())
         let byID = Dictionary(uniqueKeysWithValues: blobs.map { ($0.id, $0) })
         // On nodes that the layout of the blob, which may have moved since, does not name; and of blobs that are gone.
@@ -70,7 +78,7 @@ extension ObjectStore {
         try Task.checkCancellation()
         try await metadata.finishRepairs(outcomes.filter(\.1).map(\.0) + due.filter { obsolete.contains($0) })
         try await postpone(outcomes.filter { !$0.1 }.map(\.0))
-        return due.count
+        return (due.count, outcomes.count { $0.1 && $0.0.reason == .missed })
     }
 
     /// Whether a node should have a fragment.
