@@ -80,10 +80,19 @@ public final class ObjectStore: FileStore, Sendable {
         }
     }
 
-    /// Probes the nodes, repairs, collects, until the task is cancelled.
+    /// Probes the nodes, repairs, collects, until the task is cancelled. Of several distributors on one database, one repairs and
+    /// collects at a time.
     public func run() async {
+        let coordinator = Coordinator(
+            name: "background", holder: LeaseHolder(time: startedAt, random: random), leases: metadata, time: time, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.nodes.probeForever() }
+            group.addTask { await coordinator.run { await self.runBackground() } }
+        }
+    }
+
+    private func runBackground() async {
+        await withDiscardingTaskGroup { group in
             group.addTask { await self.repairForever() }
             group.addTask { await self.collectForever() }
             group.addTask { await self.sweepForever() }

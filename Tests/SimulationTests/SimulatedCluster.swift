@@ -30,7 +30,7 @@ final class SimulatedCluster: Sendable {
     let nodes: [SimulatedNode]
     private let seedCount: Int
     let configuration: StoreConfiguration
-    private let metadata: SQLiteMetadataStore
+    let metadata: SQLiteMetadataStore
     private let distributor = Mutex<Distributor?>(nil)
 
     init(nodeCount: Int, spareCount: Int = 0, configuration: StoreConfiguration, scheduler: DeterministicScheduler) async throws {

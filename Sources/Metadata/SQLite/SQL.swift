@@ -23,6 +23,16 @@ enum SQL {
     static let insertLayout = "INSERT INTO layouts (version, encoded, created_at) VALUES (?, ?, ?)"
     static let layouts = "SELECT version, encoded FROM layouts ORDER BY version"
 
+    static let insertLease = "INSERT INTO leases (name, holder, epoch, renewals) VALUES (?, NULL, 0, 0) ON CONFLICT (name) DO NOTHING"
+    static let renewLease = "UPDATE leases SET renewals = renewals + 1 WHERE name = ? AND holder = ?"
+    /// What is compared with NULL is not equal to it: without a record that was seen, only a free lease is taken.
+    static let takeLease = """
+        UPDATE leases SET holder = ?, epoch = epoch + 1, renewals = 0
+        WHERE name = ? AND (holder IS NULL OR (holder = ? AND epoch = ? AND renewals = ?))
+        """
+    static let lease = "SELECT holder, epoch, renewals FROM leases WHERE name = ?"
+    static let releaseLease = "UPDATE leases SET holder = NULL WHERE name = ? AND holder = ?"
+
     private static let blobColumns = "id, byte_count, chunk_size, layout_version, storage_class"
     static let blobs = "SELECT \(blobColumns) FROM blobs WHERE id > ? ORDER BY id LIMIT ?"
     static let blob = "SELECT \(blobColumns) FROM blobs WHERE id = ?"

@@ -28,6 +28,8 @@ public final class SQLiteMetadataStore: MetadataStore {
     private let executor: any BlockingExecutor
     private let logger: Logger
     private let lock: FileLock?
+    /// Whether other processes are kept out.
+    var isLocked: Bool { lock != nil }
     private let batches: TransactionBatches
     private let commits: GroupCommit<TransactionBatches.Request, Void>
     private let isClosed = Mutex(false)

@@ -14,6 +14,7 @@ enum Schema {
         migrator.registerMigration("0001-initial") { try $0.execute(sql: initial) }
         migrator.registerMigration("0002-membership") { try $0.execute(sql: membership) }
         migrator.registerMigration("0003-repair-order") { try $0.execute(sql: repairOrder) }
+        migrator.registerMigration("0004-leases") { try $0.execute(sql: leases) }
         return migrator
     }
 
@@ -31,6 +32,16 @@ enum Schema {
         );
         DROP INDEX repairs_by_node;
         CREATE INDEX repairs_by_node ON repairs (node, lacking, due_at);
+        """
+
+    /// See ``LeaseStore``. Without a holder, a lease is free.
+    private static let leases = """
+        CREATE TABLE leases (
+            name TEXT NOT NULL PRIMARY KEY,
+            holder BLOB,
+            epoch INTEGER NOT NULL,
+            renewals INTEGER NOT NULL
+        ) WITHOUT ROWID;
         """
 
     /// Storing a small object inserts into two trees: `objects` and `blobs`.
