@@ -48,8 +48,8 @@ public struct StoreConfiguration: Sendable {
 
     /// How long a member may be down before its fragments are restored on other nodes.
     public var nodeGrace: Duration = .seconds(600)
-    /// Bytes a second that move between nodes when the layout changes; 0 for no limit. While clients are served, a quarter.
-    public var rebalanceBytesPerSecond = 256 * 1024 * 1024
+    /// Bytes a second that move between nodes when the layout changes; 0 for no limit. While clients are served, a sixteenth.
+    public var rebalanceBytesPerSecond = 1024 * 1024 * 1024
     /// Fragments that move at the same time.
     public var rebalanceConcurrency = 4
 

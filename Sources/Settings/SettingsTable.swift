@@ -134,9 +134,9 @@ public enum SettingsTable {
         parse: number(in: nodeGraceLimits))
 
     static let rebalanceRate = Setting(
-        "rebalance-rate", environment: "CHUNKFLOW_REBALANCE_RATE", defaults: inGateways("256MiB"), placeholder: "bytes",
+        "rebalance-rate", environment: "CHUNKFLOW_REBALANCE_RATE", defaults: inGateways("1024MiB"), placeholder: "bytes",
         help:
-            "What may move between nodes in a second after nodes were added or removed, a quarter while clients are served; 0 for no limit.",
+            "What may move between nodes in a second after nodes were added or removed, a sixteenth while clients are served; 0 for no limit.",
         accepted: "bytes, or with KiB or MiB, 0 for no limit"
     ) { text -> Int? in
         guard let byteCount = text == "0" ? 0 : ByteSize(text)?.byteCount, rebalanceRateLimits.contains(byteCount) else { return nil }

@@ -40,7 +40,7 @@ struct SettingsTableTests {
                 (executable, "storage-class", "CHUNKFLOW_STORAGE_CLASS", "auto"),
                 (executable, "chunk-size", "CHUNKFLOW_CHUNK_SIZE", "8MiB"),
                 (executable, "node-grace", "CHUNKFLOW_NODE_GRACE", "600"),
-                (executable, "rebalance-rate", "CHUNKFLOW_REBALANCE_RATE", "256MiB"),
+                (executable, "rebalance-rate", "CHUNKFLOW_REBALANCE_RATE", "1024MiB"),
                 (executable, "root-access-key", "CHUNKFLOW_ROOT_ACCESS_KEY", nil),
                 (executable, "root-secret-key", "CHUNKFLOW_ROOT_SECRET_KEY", nil),
             ]

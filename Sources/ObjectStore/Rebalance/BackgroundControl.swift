@@ -11,7 +11,7 @@ final class BackgroundControl: Sendable {
     }
 
     /// How much more a byte costs while clients are served.
-    private static let priceUnderLoad = 4
+    private static let priceUnderLoad = 16
 
     private let bytesPerSecond: Int
     private let time: any TimeSource
