@@ -82,8 +82,29 @@ public protocol MetadataStore: LeaseStore {
     /// How much there is.
     func totals() async throws -> MetadataTotals
 
+    // MARK: Backup
+
+    /// Writes all metadata, as they are at one moment, to a file of their own. Writes go on meanwhile and wait for nothing; a
+    /// transaction is wholly in the file or not at all. The copy is checked before it gets its name.
+    ///
+    /// Made under the name `path.tmp`, flushed, renamed, the directory flushed: the file is whole and durable, or not there. One at
+    /// a time; another waits. Once it has begun it is not cancelled.
+    /// - Parameters:
+    ///   - path: in a directory that exists, with room for a file as large as the database.
+    ///   - replacing: whether a file of that name may be there already.
+    /// - Throws: ``MetadataError/conflict(detail:)`` when the file is there already; ``MetadataError/damaged(detail:)`` when the copy,
+    ///   and with it the database, is; ``MetadataError/diskFull``; ``MetadataError/failure(detail:)``; `CancellationError` while it waits.
+    func backup(to path: String, replacing: Bool) async throws
+    /// When these metadata were put in place from a backup; nil when they never were.
+    func restoredAt() async throws -> Timestamp?
+
     /// Waits for what is being committed and closes the database. Calls that come later throw ``MetadataError/closed``.
     func close() async
+}
+
+extension MetadataStore {
+    /// To a file that is not there yet.
+    public func backup(to path: String) async throws { try await backup(to: path, replacing: false) }
 }
 
 public struct MetadataTotals: Hashable, Sendable {

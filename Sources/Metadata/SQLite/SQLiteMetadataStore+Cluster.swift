@@ -3,7 +3,7 @@ internal import Foundation
 internal import GRDB
 
 extension SQLiteMetadataStore {
-    private static let clusterSetting = "cluster"
+    static let clusterSetting = "cluster"
 
     public func clusterID(orElse fresh: ClusterID) async throws -> ClusterID {
         try await write { transaction in

@@ -25,13 +25,15 @@ public final class SQLiteMetadataStore: MetadataStore {
     }
 
     let writer: any DatabaseWriter
-    private let executor: any BlockingExecutor
+    let executor: any BlockingExecutor
     private let logger: Logger
     private let lock: FileLock?
     /// Whether other processes are kept out.
     var isLocked: Bool { lock != nil }
-    private let batches: TransactionBatches
+    let batches: TransactionBatches
     private let commits: GroupCommit<TransactionBatches.Request, Void>
+    /// Two to the same path would share a file; two at all would only take each other's disk.
+    let backups = AsyncPermits(count: 1)
     private let isClosed = Mutex(false)
 
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
@@ -76,17 +78,8 @@ public final class SQLiteMetadataStore: MetadataStore {
     private static func prepare(_ writer: any DatabaseWriter, path: String?, options: Options) throws {
         let name = path ?? "memory"
         try writer.writeWithoutTransaction { database in
-            let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
-            if application == 0 {
-                guard try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_master") == 0 else {
-                    throw MetadataError.unknownSchema(path: name, detail: "it is not a database of this program")
-                }
+            if try Schema.check(database, path: name, mayBeEmpty: true) {
                 try database.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-            } else if application != Schema.applicationID {
-                throw MetadataError.unknownSchema(path: name, detail: "it is not a database of this program")
-            }
-            if try Schema.migrator.hasBeenSuperseded(database) {
-                throw MetadataError.unknownSchema(path: name, detail: "it was written by a newer version of this program")
             }
         }
         try Schema.migrator.migrate(writer)
@@ -114,7 +107,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         lock?.release()
     }
 
-    private func checkOpen() throws {
+    func checkOpen() throws {
         if isClosed.withLock({ $0 }) { throw MetadataError.closed }
     }
 
@@ -160,7 +153,7 @@ public final class SQLiteMetadataStore: MetadataStore {
     }
 
     /// A read that lost the race with ``close()`` finds no connection.
-    private func readError(_ error: any Error) -> MetadataError { isClosed.withLock { $0 } ? .closed : MetadataError(error) }
+    func readError(_ error: any Error) -> MetadataError { isClosed.withLock { $0 } ? .closed : MetadataError(error) }
 }
 
 extension SQLiteMetadataStore {

@@ -18,6 +18,22 @@ enum Schema {
         return migrator
     }
 
+    /// Whether this program can use the database.
+    /// - Returns: true when nothing has ever been in it.
+    /// - Throws: ``MetadataError/unknownSchema(path:detail:)``
+    @discardableResult
+    static func check(_ database: Database, path: String, mayBeEmpty: Bool) throws -> Bool {
+        let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let isEmpty = try application == 0 && Int.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_master") == 0
+        guard application == applicationID || (isEmpty && mayBeEmpty) else {
+            throw MetadataError.unknownSchema(path: path, detail: "it is not a database of this program")
+        }
+        if try migrator.hasBeenSuperseded(database) {
+            throw MetadataError.unknownSchema(path: path, detail: "it was written by a newer version of this program")
+        }
+        return isEmpty
+    }
+
     /// What a node may be is told by `NodeRecord.Membership`.
     private static let membership = """
         ALTER TABLE nodes ADD COLUMN weight REAL NOT NULL DEFAULT 1;

@@ -15,6 +15,8 @@ final class TransactionBatches: Sendable {
     private let logPath: String?
     private let maximumLogSize: Int64
     private let logger: Logger
+    /// Those who read for long and must not make writers wait.
+    private let longReads = Atomic(0)
     private let counts = Mutex((transactions: 0, requests: 0))
 
     init(writer: any DatabaseWriter, logPath: String?, maximumLogSize: Int64, logger: Logger) {
@@ -25,6 +27,13 @@ final class TransactionBatches: Sendable {
     }
 
     var committed: (transactions: Int, requests: Int) { counts.withLock { $0 } }
+
+    /// Lets the log grow while `body` runs: emptying it would make all writers wait for who reads.
+    func withoutLogLimit<Value>(_ body: () throws -> Value) rethrows -> Value {
+        longReads.add(1, ordering: .relaxed)
+        defer { longReads.subtract(1, ordering: .relaxed) }
+        return try body()
+    }
 
     func handle(_ requests: [Request]) -> [Result<Void, any Error>] {
         writer.writeWithoutTransaction { database in
@@ -75,7 +84,8 @@ final class TransactionBatches: Sendable {
     /// SQLite empties the log only at a moment without readers; under steady load there may be none, so a log that has
     /// grown too large makes one.
     private func limitLog(_ database: Database) {
-        guard let logPath, let attributes = try? FileManager.default.attributesOfItem(atPath: logPath),
+        guard longReads.load(ordering: .relaxed) == 0, let logPath,
+            let attributes = try? FileManager.default.attributesOfItem(atPath: logPath),
             let size = (attributes[.size] as? NSNumber)?.int64Value, size > maximumLogSize
         else { return }
         do {
