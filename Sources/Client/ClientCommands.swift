@@ -6,4 +6,7 @@ public enum ClientCommands {
         UploadCommand.self, DownloadCommand.self, ListCommand.self, RemoveCommand.self, StatusCommand.self,
         ClusterCommand.self,
     ]
+
+    /// What of `chunkflow metadata` talks to a server.
+    public static let metadata: [any ParsableCommand.Type] = [BackupCommand.self]
 }

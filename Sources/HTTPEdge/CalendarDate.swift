@@ -42,6 +42,11 @@ public struct CalendarDate: Hashable, Sendable {
         "\(Self.weekdays[weekday]), \(Self.padded(day, 2)) \(Self.months[month - 1]) \(Self.padded(year, 4)) \(clockText) GMT"
     }
 
+    /// ISO 8601 for names of files, to the second: `20260102T030405Z`.
+    public var compactText: String {
+        "\(Self.padded(year, 4))\(Self.padded(month, 2))\(Self.padded(day, 2))T\(clockText.filter { $0 != ":" })Z"
+    }
+
     private var clockText: String { "\(Self.padded(hour, 2)):\(Self.padded(minute, 2)):\(Self.padded(second, 2))" }
 
     /// Reads the date forms that RFC 9110 5.6.7 has: IMF-fixdate, RFC 850's and asctime's.

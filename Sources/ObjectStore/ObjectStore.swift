@@ -24,6 +24,8 @@ public final class ObjectStore: FileStore, Sendable {
     let digestExecutor: any BlockingExecutor
     let logger: Logger
     let startedAt: Timestamp
+    /// Until then nothing is removed for being unknown: the metadata are from a backup and do not know what came after it.
+    let orphansKeptUntil: Timestamp?
 
     let activeBlobs = ActiveBlobs()
     let balance = WriteBalance()
@@ -75,8 +77,14 @@ public final class ObjectStore: FileStore, Sendable {
         do {
             fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
             background.setPaused(try await metadata.flag(named: Self.pausedFlag))
+            orphansKeptUntil = try await metadata.restoredAt()?.advanced(by: configuration.restoreGrace)
         } catch {
             throw StoreError.metadataFailure(detail: "\(error)")
+        }
+        if let orphansKeptUntil, startedAt < orphansKeptUntil {
+            logger.warning(
+                "the metadata were restored from a backup: fragments that they do not know are not removed yet",
+                metadata: ["hoursLeft": "\((orphansKeptUntil.millisecondsSince1970 - startedAt.millisecondsSince1970) / 3_600_000)"])
         }
     }
 

@@ -68,6 +68,8 @@ public struct StoreConfiguration: Sendable {
     public var sweepInterval: Duration = .seconds(6 * 3600)
     /// How old a blob from this run must be before the sweep may take it for an orphan.
     public var orphanGrace: Duration = .seconds(3600)
+    /// How long after a restore of the metadata from a backup nothing is removed for being unknown.
+    public var restoreGrace: Duration = .seconds(7 * 24 * 3600)
 
     public init() {}
 

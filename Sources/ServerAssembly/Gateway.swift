@@ -17,14 +17,20 @@ struct Gateway: Sendable {
     /// Threads for metadata reads and commits.
     private static let metadataThreads = 4
 
+    /// There is one backup at a time.
+    private static let backupThreads = 1
+
     private let settings: GatewaySettings
     private let process: ProcessSettings
     private let metadata: SQLiteMetadataStore
+    /// Where the metadata and what belongs to them are.
+    private let directory: String
     private let logger: Logger
 
     /// Opens the metadata under the data directory.
     static func open(_ settings: GatewaySettings, process: ProcessSettings, logger: Logger) async throws -> Gateway {
-        let directory = "\(process.dataDirectory)/metadata"
+        let database = MetadataFiles.database(inDataDirectory: process.dataDirectory)
+        let directory = MetadataFiles.directory(inDataDirectory: process.dataDirectory)
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         } catch {
@@ -33,9 +39,9 @@ struct Gateway: Sendable {
         var options = SQLiteMetadataStore.Options()
         options.durability = process.durability
         let metadata = try await SQLiteMetadataStore.open(
-            path: "\(directory)/chunkflow.sqlite", executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger,
+            path: database, executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger,
             options: options)
-        return Gateway(settings: settings, process: process, metadata: metadata, logger: logger)
+        return Gateway(settings: settings, process: process, metadata: metadata, directory: directory, logger: logger)
     }
 
     func openStore(
@@ -65,8 +71,12 @@ struct Gateway: Sendable {
     func serve(_ store: ObjectStore, takesNodes: Bool, beside services: [any Service] = []) async throws {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
+        let backups = BackupRoutes(
+            store, directory: "\(directory)/tmp", time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
+        try backups.removeLeftovers()
         let router = Router(
-            routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes,
+            routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes
+                + backups.routes,
             problem: storeProblem)
         let http = try await ServerProcess.listening("http", at: settings.http) {
             try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Core
 internal import Foundation
+internal import NIOCore
 
 /// What every command that talks to a server takes.
 struct ConnectionOptions: ParsableArguments, Sendable {
@@ -37,10 +38,13 @@ struct ConnectionOptions: ParsableArguments, Sendable {
     var retryPolicy: RetryPolicy { RetryPolicy(limit: retries) }
 
     /// Runs `work` with a connection.
+    /// - Parameter patience: how long the server may send nothing.
     /// - Returns: what `work` returns; the status of what it throws, after saying it.
-    func connected(_ console: Console, _ work: (ServerConnection) async throws -> ExitStatus) async throws -> ExitStatus {
+    func connected(
+        _ console: Console, patience: TimeAmount = .seconds(120), _ work: (ServerConnection) async throws -> ExitStatus
+    ) async throws -> ExitStatus {
         do {
-            return try await ServerConnection.with(try address(), work)
+            return try await ServerConnection.with(try address(), patience: patience, work)
         } catch let error as ClientError {
             console.note("chunkflow: \(error)")
             return error.exitStatus

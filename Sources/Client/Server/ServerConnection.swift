@@ -1,6 +1,6 @@
 internal import AsyncHTTPClient
 internal import Foundation
-internal import NIOCore
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
@@ -14,11 +14,12 @@ package struct ServerConnection: Sendable {
     private let client: HTTPClient
 
     /// Runs `body` with a connection and closes it afterwards.
+    /// - Parameter patience: how long the server may send nothing.
     package static func with<Result: Sendable>(
-        _ server: ServerAddress, _ body: (ServerConnection) async throws -> Result
+        _ server: ServerAddress, patience: TimeAmount = .seconds(120), _ body: (ServerConnection) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(10), read: .seconds(120), write: .seconds(120))
+        configuration.timeout = .init(connect: .seconds(10), read: patience, write: .seconds(120))
         // Trying again is the caller's, who knows what may be repeated; a connection that the server has closed meanwhile would
         // look like one that broke in the middle of a request.
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -96,7 +97,7 @@ package struct ServerConnection: Sendable {
     }
 
     /// - Returns: a response of the 2xx class; the deadline is for its head.
-    private func send(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
+    func send(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
         let response = try await Self.mappingErrors { try await client.execute(request, deadline: deadline) }
         guard !(200..<300).contains(response.status.code) else { return response }
         let body = try? await response.body.collect(upTo: 64 << 10)

@@ -9,7 +9,7 @@ internal import Placement
 ///
 /// This is what collects the leftovers of an upload that a crash of the distributor ended. One distributor owns the
 /// metadata at a time, so nothing from before its start can still be in flight; what is younger must have reached the
-/// grace age and must not be in flight here.
+/// grace age and must not be in flight here. After a restore of the metadata from a backup nothing is an orphan for some days.
 extension ObjectStore {
     private static let pageSize = 1_000
 
@@ -71,6 +71,7 @@ extension ObjectStore {
     }
 
     private func orphans(among fragments: [FragmentInfo]) async throws -> [FragmentID] {
+        if let orphansKeptUntil, time.now() < orphansKeptUntil { return [] }
         let graceEnd = time.now().advanced(by: .zero - configuration.orphanGrace)
         // Order matters: an upload leaves the active ones only after its commit, so what is not active now and not
         // known after that was never committed.
