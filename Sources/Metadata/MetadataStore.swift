@@ -127,6 +127,8 @@ public enum MetadataError: Error, Hashable, Sendable {
     case damaged(detail: String)
     /// Another process has the database open.
     case locked(path: String)
+    /// A restore was broken off when the old database had gone and the new one had not come: it must be repeated.
+    case restoreUnfinished(path: String)
     /// The database was written by a newer version of the program, or is not one of ours.
     case unknownSchema(path: String, detail: String)
     /// The database said no; `detail` is what it said.

@@ -38,9 +38,14 @@ struct Gateway: Sendable {
         }
         var options = SQLiteMetadataStore.Options()
         options.durability = process.durability
-        let metadata = try await SQLiteMetadataStore.open(
-            path: database, executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger,
-            options: options)
+        let metadata: SQLiteMetadataStore
+        do {
+            metadata = try await SQLiteMetadataStore.open(
+                path: database, executor: ThreadPoolExecutor(threadCount: metadataThreads), logger: logger, options: options)
+        } catch let error as MetadataError {
+            if case .restoreUnfinished = error { throw StartError(MetadataFiles.description(error)) }
+            throw error
+        }
         return Gateway(settings: settings, process: process, metadata: metadata, directory: directory, logger: logger)
     }
 

@@ -28,7 +28,8 @@ public enum MetadataFiles {
         }
     }
 
-    private static func description(_ error: MetadataError) -> String {
+    /// In words for the person who starts a server or a command.
+    static func description(_ error: MetadataError) -> String {
         switch error {
         case .locked(let path): "\(path) is held by a process: stop the server first"
         case .conflict(let detail): "\(detail); --force renames it and puts the backup in its place"
@@ -36,6 +37,8 @@ public enum MetadataFiles {
         case .damaged(let detail): "the backup is damaged: \(detail)"
         case .diskFull: "the disk is full"
         case .failure(let detail): detail
+        case .restoreUnfinished(let path):
+            "a restore of \(path) was broken off: repeat it (chunkflow metadata restore); what was there before is beside it, renamed"
         case .noSuchBucket, .closed: "\(error)"
         }
     }

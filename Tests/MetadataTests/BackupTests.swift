@@ -134,6 +134,61 @@ import Testing
         _ = source
     }
 
+    /// A directory as a crash at that moment leaves it.
+    private func copy(_ directory: TemporaryDirectory) throws -> TemporaryDirectory {
+        let copy = try TemporaryDirectory()
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) {
+            try FileManager.default.copyItem(atPath: "\(directory.path)/\(name)", toPath: "\(copy.path)/\(name)")
+        }
+        return copy
+    }
+
+    @Test("a restore that is broken off leaves the old database, or the new one, or one that cannot be opened before it is repeated")
+    func brokenOff() async throws {
+        let (store, source, target, file) = try await backedUp()
+        await store.close()
+        // As a killed process leaves it: rows in the log only.
+        let old = try await openStore(target.database)
+        _ = try await old.ensureBucket(named: "old", at: time(1))
+        let victim = try copy(target)
+        await old.close()
+
+        var crashes: [(step: MetadataRestore.Step, directory: TemporaryDirectory)] = []
+        _ = try MetadataRestore.run(backup: file, database: victim.database, replacing: true, at: time(1_000)) { step in
+            do { crashes.append((step, try self.copy(victim))) } catch { Issue.record(error) }
+        }
+        #expect(crashes.map(\.step) == MetadataRestore.Step.allCases)
+        for (step, directory) in crashes {
+            let isUnfinished = [.removed, .alone].contains(step)
+            do {
+                let found = try await openStore(directory.database)
+                #expect(!isUnfinished)
+                #expect(try await (found.bucket(named: "old") != nil) == (step != .placed))
+                #expect(try await found.restoredAt() == (step == .placed ? time(1_000) : nil))
+                await found.close()
+            } catch MetadataError.restoreUnfinished(let path) {
+                #expect(isUnfinished && path == directory.database)
+            }
+            // Repeated, it comes to its end; nothing needs to be replaced by then.
+            _ = try MetadataRestore.run(backup: file, database: directory.database, replacing: !isUnfinished, at: time(2_000))
+            let new = try await openStore(directory.database)
+            #expect(try await new.restoredAt() == time(2_000))
+            #expect(try await new.bucket(named: "old") == nil)
+            await new.close()
+            // And the old one is there, with what was in its log.
+            let kept = try names(directory).filter { $0.contains("replaced") && $0.hasSuffix("Z") }
+            var keptWhole = 0
+            for name in kept {
+                let replaced = try await openStore("\(directory.path)/\(name)")
+                if try await replaced.bucket(named: "old") != nil { keptWhole += 1 }
+                await replaced.close()
+            }
+            #expect(keptWhole >= 1, "\(step): \(kept)")
+            #expect(try names(directory).filter { $0.contains("restoring") } == [])
+        }
+        _ = source
+    }
+
     @Test("nothing is restored under a process that has the database open")
     func locked() async throws {
         let (store, source, _, file) = try await backedUp()

@@ -151,6 +151,22 @@ import Testing
         await next.close()
     }
 
+    @Test("a database that was closed is whole in one file")
+    func closedIsWhole() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await openStore(directory.database)
+        let fixture = try await store.fixture()
+        for number in 0..<10 {
+            try await store.commit(fixture.object("k\(number)", version: number, blobs: [number]), repairs: [])
+            _ = try await store.object(in: fixture.bucket.id, key: "k\(number)")
+        }
+        await store.close()
+        try FileManager.default.copyItem(atPath: directory.database, toPath: directory.path + "/copy")
+        let copy = try await openStore(directory.path + "/copy")
+        #expect(try await copy.totals().objectCount == 10)
+        await copy.close()
+    }
+
     @Test("a write-ahead log that SQLite does not get to empty is emptied when it has grown too large")
     func logIsBounded() async throws {
         let directory = try TemporaryDirectory()
@@ -164,6 +180,8 @@ import Testing
         var largest: Int64 = 0
         for number in 0..<600 {
             try await store.commit(fixture.object("k\(number)", version: number, blobs: [number]), repairs: [])
+            // Lets the log grow, and only as long as it lasts.
+            if number == 200 { try await store.backup(to: directory.path + "/backup") }
             let attributes = try FileManager.default.attributesOfItem(atPath: directory.database + "-wal")
             largest = max(largest, (attributes[.size] as? NSNumber)?.int64Value ?? 0)
         }

@@ -29,6 +29,11 @@ enum DurableFiles {
         guard Foundation.rename(path, newPath) == 0 else { throw failure("cannot rename to \(newPath)", path) }
     }
 
+    /// Gives a file a second name that nothing has yet.
+    static func link(_ path: String, as newPath: String) throws {
+        guard Foundation.link(path, newPath) == 0 else { throw failure("cannot link as \(newPath)", path) }
+    }
+
     /// Does nothing when it is not there.
     static func remove(_ path: String) throws {
         guard unlink(path) == 0 || errno == ENOENT else { throw failure("cannot remove", path) }

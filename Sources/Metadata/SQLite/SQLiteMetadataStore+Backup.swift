@@ -12,7 +12,9 @@ extension SQLiteMetadataStore {
         defer { backups.release() }
         do {
             try await executor.run {
-                try self.batches.withoutLogLimit { try Snapshot.write(of: self.writer, to: path, replacing: replacing) }
+                try Snapshot.write(to: path, replacing: replacing) { target in
+                    try self.batches.withoutLogLimit { try self.writer.backup(to: target) }
+                }
             }
         } catch {
             throw readError(error)

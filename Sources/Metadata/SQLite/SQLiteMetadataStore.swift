@@ -40,7 +40,8 @@ public final class SQLiteMetadataStore: MetadataStore {
     /// - Parameters:
     ///   - path: the file, in a directory that exists; nil for a database in memory that ends with the store.
     ///   - executor: where everything runs; the store has no threads of its own.
-    /// - Throws: ``MetadataError/locked(path:)``, ``MetadataError/unknownSchema(path:detail:)`` and what else ``MetadataError`` has.
+    /// - Throws: ``MetadataError/locked(path:)``, ``MetadataError/unknownSchema(path:detail:)``,
+    ///   ``MetadataError/restoreUnfinished(path:)`` and what else ``MetadataError`` has.
     public static func open(
         path: String?, executor: any BlockingExecutor, logger: Logger, options: Options = Options()
     ) async throws -> SQLiteMetadataStore {
@@ -64,6 +65,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -16384") }
         if let path {
             lock = try FileLock(path: path + ".lock")
+            try MetadataRestore.checkFinished(path)
             writer = try DatabasePool(path: path, configuration: configuration)
         } else {
             lock = nil
@@ -100,7 +102,12 @@ public final class SQLiteMetadataStore: MetadataStore {
         // Requests are answered in order: when this one is, all that came before have been.
         try? await commits.submit { _ in }
         do {
-            try await executor.run { try self.writer.close() }
+            try await executor.run {
+                // Of several connections the last to close would empty the log, and that one is for reading. What has been closed
+                // is whole in one file, for whoever copies it.
+                _ = try? self.writer.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+                try self.writer.close()
+            }
         } catch {
             logger.error("closing the metadata database failed", metadata: ["error": "\(MetadataError(error))"])
         }

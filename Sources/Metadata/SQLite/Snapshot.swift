@@ -2,15 +2,15 @@ internal import GRDB
 
 /// A copy of a database as one file: no write-ahead log beside it, nothing to be done before it can be read.
 enum Snapshot {
-    /// Copies what `source` holds at one moment. Blocks; does not block those who write to `source`, if it is a pool.
+    /// Makes a file of what `copy` puts into a new database. Blocks.
     /// - Parameter path: written under the name `path.tmp` first. The file is durable under its own name on return, or not there.
-    /// - Throws: ``MetadataError/conflict(detail:)`` when the file exists and is not to be replaced; what GRDB throws.
-    static func write(of source: any DatabaseReader, to path: String, replacing: Bool) throws {
+    /// - Throws: ``MetadataError/conflict(detail:)`` when the file exists and is not to be replaced; what `copy` and GRDB throw.
+    static func write(to path: String, replacing: Bool, copy: (DatabaseQueue) throws -> Void) throws {
         guard replacing || !DurableFiles.exists(path) else { throw MetadataError.conflict(detail: "\(path) exists already") }
         let temporary = path + ".tmp"
         try remove(temporary)
         do {
-            try seal(temporary) { try source.backup(to: $0) }
+            try seal(temporary, copy)
             guard replacing || !DurableFiles.exists(path) else { throw MetadataError.conflict(detail: "\(path) exists already") }
             try DurableFiles.rename(temporary, to: path)
         } catch {

@@ -28,7 +28,8 @@ final class TransactionBatches: Sendable {
 
     var committed: (transactions: Int, requests: Int) { counts.withLock { $0 } }
 
-    /// Lets the log grow while `body` runs: emptying it would make all writers wait for who reads.
+    /// Lets the log grow while `body` runs: emptying it would make all writers wait for who reads. It is emptied soon after: what
+    /// is written while a database is copied is all that it can grow by.
     func withoutLogLimit<Value>(_ body: () throws -> Value) rethrows -> Value {
         longReads.add(1, ordering: .relaxed)
         defer { longReads.subtract(1, ordering: .relaxed) }
