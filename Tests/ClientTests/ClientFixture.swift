@@ -77,6 +77,10 @@ struct ClientFixture {
         try await StatusCommand.parse(arguments + ["--server", server.url]).execute(console: console)
     }
 
+    func backup(_ server: ScriptedServer, _ arguments: String...) async throws -> Client.ExitStatus {
+        try await BackupCommand.parse(arguments + ["--server", server.url]).execute(console: console)
+    }
+
     /// `chunkflow cluster ...`
     func cluster(_ server: ScriptedServer, _ arguments: String...) async throws -> Client.ExitStatus {
         try await cluster(arguments + ["--server", server.url])

@@ -27,16 +27,30 @@ def check(rest: RESTClient, files: dict[str, bytes]) -> None:
         assert rest.download(file_id) == content
 
 
-def fill(rest: RESTClient, mebibytes: int) -> None:
+def fill(server: EmbeddedServer, mebibytes: int) -> None:
     """Makes the database so large that it does not fit into the buffers of a connection."""
-    for part in range(mebibytes):
-        body, kind = multipart_body([("file", f"{part}-{number}-" + "x" * 1000, "text/plain", b"") for number in range(800)])
-        response = rest.request("POST", "/upload", body, {"Content-Type": kind})
-        assert response.status == 201, f"{response}"
+    server.process.stop()
+    with sqlite3.connect(database(server.process)) as connection:
+        connection.executemany(
+            "INSERT INTO settings (name, value) VALUES (?, ?)", ((f"filling/{number}", os.urandom(64 << 10)) for number in range(16 * mebibytes)))
+    connection.close()
+    server.start()
+
+
+def settled_fragment_count(cluster: Cluster) -> int:
+    """Fragments on all nodes when nothing more comes: each node is asked once a second."""
+    counts = [-1, -2]
+
+    def is_settled() -> bool:
+        counts.append(cluster.rest.fragment_count() if cluster.rest.repair_queue_length() == 0 else -len(counts))
+        return len(set(counts[-4:])) == 1
+
+    wait_until(is_settled, 40, "the number of fragments settles", interval=0.7)
+    return counts[-1]
 
 
 def back_up(gateway, path, *arguments: str, code: int = 0):
-    done = run_client("metadata", "backup", "-o", path, *arguments, server=gateway.url)
+    done = run_client("metadata", "backup", path, *arguments, server=gateway.url)
     assert done.code == code, f"{done}"
     return done
 
@@ -140,8 +154,7 @@ def test_what_the_backup_does_not_know_is_kept_for_now(fleet):
     store_files(cluster.rest, 3, "before")
     back_up(distributor, backup)
     later = store_files(cluster.rest, 4, "after")
-    fragments = 3 * 6
-    cluster.wait_for_fragments(fragments)
+    fragments = settled_fragment_count(cluster)
     distributor.stop()
     newest = database(distributor).read_bytes()
     restore(distributor, backup, code=1)
@@ -259,7 +272,7 @@ def test_the_request_says_length_digest_and_name(shared_server):
 def test_a_client_that_is_killed_in_the_middle_leaves_nothing_on_the_server(fleet):
     server = EmbeddedServer(fleet)
     process = server.process
-    fill(server.rest, 12)
+    fill(server, 12)
     backup = fleet.directory / "backup.sqlite"
     assert leftovers(process) == []
 
@@ -272,7 +285,7 @@ def test_a_client_that_is_killed_in_the_middle_leaves_nothing_on_the_server(flee
     wait_until(lambda: leftovers(process) == [], 20, "nothing is left of the backup")
     wait_until(lambda: server.rest.request("GET", BACKUP).status == 200, 20, "another backup can be made")
 
-    command = bound_to_this_process([executable("chunkflow"), "metadata", "backup", "-o", str(backup)])
+    command = bound_to_this_process([executable("chunkflow"), "metadata", "backup", str(backup)])
     for _ in range(4):
         client = subprocess.Popen(command, env=clean_environment(CHUNKFLOW_SERVER=process.url), stdout=subprocess.DEVNULL)
         wait_until(lambda: leftovers(process) or client.poll() is not None, 20, "the backup has begun", interval=0.001)
@@ -286,7 +299,7 @@ def test_a_client_that_is_killed_in_the_middle_leaves_nothing_on_the_server(flee
 @pytest.mark.timeout(120)
 def test_a_backup_takes_no_memory(fleet):
     server = EmbeddedServer(fleet)
-    fill(server.rest, 40)
+    fill(server, 40)
     back_up(server.process, fleet.directory / "first")
     size = (fleet.directory / "first").stat().st_size
     assert size > 30 << 20
@@ -322,3 +335,19 @@ def test_a_backup_of_a_newer_version_is_refused(fleet):
     # Nor does a start without metadata take the nodes of a cluster that it does not know.
     with pytest.raises(StartFailure):
         server.start()
+
+
+def test_a_restore_that_was_broken_off_is_repeated_before_a_start(fleet):
+    server = EmbeddedServer(fleet)
+    files, backup = store_files(server.rest, 3, "kept"), fleet.directory / "backup.sqlite"
+    back_up(server.process, backup)
+    server.process.stop()
+    # The old database has gone, the new one has not got its name yet.
+    database(server.process).with_name("chunkflow.sqlite.restoring").write_bytes(backup.read_bytes())
+    lose_only(server.process)
+    with pytest.raises(StartFailure, match="was broken off: repeat it"):
+        server.start()
+    assert not database(server.process).exists()
+    restore(server.process, backup)
+    server.start()
+    check(server.rest, files)

@@ -3,7 +3,7 @@ internal import Core
 internal import Foundation
 internal import NIOCore
 
-/// `chunkflow metadata backup -o FILE`
+/// `chunkflow metadata backup FILE`
 package struct BackupCommand: ClientCommand {
     /// Seconds that the server may take to make a backup before it sends the first byte.
     private static let patience: Int64 = 3_600
@@ -17,7 +17,7 @@ package struct BackupCommand: ClientCommand {
             \(ExitStatus.explanation)
             """)
 
-    @Option(name: [.short, .long], help: ArgumentHelp("Where to write.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Where to write.", valueName: "file"))
     var output: String
 
     @Flag(help: "Replace the file if it is there.")
@@ -28,7 +28,7 @@ package struct BackupCommand: ClientCommand {
     package init() {}
 
     package func validate() throws {
-        if output.isEmpty { throw ValidationError("--output: an empty name is not accepted; accepted: the path of a file") }
+        if output.isEmpty { throw ValidationError("<file>: an empty name is not accepted; accepted: the path of a file") }
     }
 
     package func run() async throws { try await execute(console: .standard).exit() }
