@@ -2,7 +2,7 @@ internal import CISAL
 internal import NIOCore
 
 /// Coefficients expanded into the tables of ISA-L's kernels, 32 bytes for each.
-struct CodingTables: Sendable {
+package struct CodingTables: Sendable {
     private let sourceCount: Int
     private let resultCount: Int
     private let bytes: [UInt8]

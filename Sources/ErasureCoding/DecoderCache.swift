@@ -1,9 +1,9 @@
 internal import Synchronization
 
 /// The tables of the last few patterns of erasure. While a node is away the same ones are asked for with every row.
-final class DecoderCache: Sendable {
+package final class DecoderCache: Sendable {
     /// Enough for every single loss in the widest code; tables take at most 2 KiB.
-    static let capacity = 32
+    package static let capacity = 32
 
     private struct Entry: Sendable {
         let numbers: [Int]
@@ -15,10 +15,10 @@ final class DecoderCache: Sendable {
     /// The last used at the end.
     private let entries = Mutex<[Entry]>([])
 
-    init(_ generator: GeneratorMatrix) { self.generator = generator }
+    package init(_ generator: GeneratorMatrix) { self.generator = generator }
 
     /// - Precondition: `sources` are `dataCount` different cells of the code. Equal patterns come in equal order.
-    func tables(computing numbers: [Int], from sources: [Int]) -> CodingTables {
+    package func tables(computing numbers: [Int], from sources: [Int]) -> CodingTables {
         let known: CodingTables? = entries.withLock { entries in
             guard let index = entries.lastIndex(where: { $0.numbers == numbers && $0.sources == sources }) else { return nil }
             let entry = entries.remove(at: index)
@@ -37,7 +37,7 @@ final class DecoderCache: Sendable {
     }
 
     /// How many patterns are kept.
-    var count: Int { entries.withLock { $0.count } }
+    package var count: Int { entries.withLock { $0.count } }
 
     func holds(_ numbers: [Int], from sources: [Int]) -> Bool {
         entries.withLock { $0.contains { $0.numbers == numbers && $0.sources == sources } }

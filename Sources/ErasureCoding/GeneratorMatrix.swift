@@ -4,11 +4,11 @@ internal import CISAL
 ///
 /// The upper `dataCount` rows are the identity, those below are `1 / (r ^ j)` (a Cauchy matrix), so that any `dataCount` of all rows
 /// can be inverted. A row's coefficients do not depend on the number of rows.
-struct GeneratorMatrix: Sendable {
+package struct GeneratorMatrix: Sendable {
     let code: ErasureCode
     private let coefficients: [UInt8]
 
-    init(_ code: ErasureCode) {
+    package init(_ code: ErasureCode) {
         self.code = code
         coefficients = [UInt8](unsafeUninitializedCapacity: code.width * code.dataCount) { matrix, count in
             gf_gen_cauchy1_matrix(matrix.baseAddress, Int32(code.width), Int32(code.dataCount))

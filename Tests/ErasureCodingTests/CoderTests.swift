@@ -2,7 +2,7 @@ import Core
 import NIOCore
 import Testing
 
-@testable import ErasureCoding
+import ErasureCoding
 
 @Suite struct CoderTests {
     private func cells(_ coder: ErasureCoder, row: ByteBuffer, cellSize: Int) -> [Int: ByteBuffer] {

@@ -128,7 +128,7 @@ import Testing
         #expect(try await new.object(in: bucket.id, key: "kept")?.blobs.count == 2)
         #expect(try await new.bucket(named: "old") == nil)
         await new.close()
-        let replaced = try await openStore(try #require(outcome.replaced))
+        let replaced = try await openStore(victim.database + ".replaced-20260102T030405Z")
         #expect(try await replaced.bucket(named: "old") != nil)
         await replaced.close()
         _ = source
