@@ -39,7 +39,7 @@ package final class DecoderCache: Sendable {
     /// How many patterns are kept.
     package var count: Int { entries.withLock { $0.count } }
 
-    func holds(_ numbers: [Int], from sources: [Int]) -> Bool {
+    package func holds(_ numbers: [Int], from sources: [Int]) -> Bool {
         entries.withLock { $0.contains { $0.numbers == numbers && $0.sources == sources } }
     }
 }
