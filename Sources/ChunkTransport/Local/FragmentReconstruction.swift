@@ -33,12 +33,11 @@ struct FragmentReconstruction: Sendable {
     /// Finds out who has what.
     /// - Throws: ``NodeError/noSource(_:detail:)`` when fewer fragments than needed can be had.
     func plan(_ sources: [FragmentSource]) async throws -> Plan {
-        let found = await withTaskGroup(of: (Int, Found).self) { group in
-            for (position, source) in sources.enumerated() { group.addTask { (position, await find(source)) } }
-            var found = [Found?](repeating: nil, count: sources.count)
-            for await (position, answer) in group { found[position] = answer }
-            return found.compactMap { $0 }
+        let questions = sources.map(Question.init)
+        await withDiscardingTaskGroup { group in
+            for question in questions { group.addTask { question.answer(await find(question.source)) } }
         }
+        let found = questions.compactMap(\.found)
         try Task.checkCancellation()
         let present = found.compactMap(\.source)
         // Of fragments that differ in length some are not what they should be: those are believed of which there are most.
@@ -52,6 +51,16 @@ struct FragmentReconstruction: Sendable {
         return Plan(
             byteCount: first.byteCount, descriptor: first.descriptor,
             sources: agreeing.map { Source(number: $0.number, transport: $0.transport) })
+    }
+
+    private final class Question: Sendable {
+        let source: FragmentSource
+        private let state = Mutex<Found?>(nil)
+
+        init(_ source: FragmentSource) { self.source = source }
+
+        var found: Found? { state.withLock { $0 } }
+        func answer(_ found: Found) { state.withLock { $0 = found } }
     }
 
     private struct Found: Sendable {
@@ -120,34 +129,48 @@ struct FragmentReconstruction: Sendable {
     }
 
     /// The same range of several fragments, side by side.
+    ///
+    /// Each task leaves what it got in an object of its own. Returned from the group as tuples of a number and a `Result<ByteBuffer, _>`,
+    /// the bytes came under wrong numbers in optimised builds (Swift 6.3.1): the simulation, run in release, found it.
     private func fetch(_ range: Range<Int>, from sources: [Source]) async -> (cells: [Int: ByteBuffer], failures: [Int: any Error]) {
-        await withTaskGroup(of: (Int, Result<ByteBuffer, any Error>).self) { group in
-            for source in sources {
-                group.addTask {
-                    do { return (source.number, .success(try await fetch(range, from: source))) } catch {
-                        return (source.number, .failure(error))
-                    }
-                }
-            }
-            var cells: [Int: ByteBuffer] = [:]
-            var failures: [Int: any Error] = [:]
-            for await (number, result) in group {
-                switch result {
-                case .success(let bytes): cells[number] = bytes
-                case .failure(let error): failures[number] = error
-                }
-            }
-            return (cells, failures)
+        let cells = sources.map { Cell(source: $0) }
+        await withDiscardingTaskGroup { group in
+            for cell in cells { group.addTask { await fetch(range, into: cell) } }
         }
+        var found: [Int: ByteBuffer] = [:]
+        var failures: [Int: any Error] = [:]
+        for cell in cells {
+            let (bytes, failure) = cell.outcome
+            if let failure { failures[cell.source.number] = failure } else { found[cell.source.number] = bytes }
+        }
+        return (found, failures)
     }
 
-    private func fetch(_ range: Range<Int>, from source: Source) async throws -> ByteBuffer {
-        let received = Mutex(ByteBuffer())
-        let id = FragmentID(chunk: fragment.chunk, number: UInt8(source.number))
-        // Windows begin at a block, so what comes is what was asked for.
-        _ = try await source.transport.get(id, range: range) { piece in _ = received.withLock { $0.writeImmutableBuffer(piece.bytes) } }
-        let bytes = received.withLock { $0 }
-        guard bytes.readableBytes == range.count else { throw NodeError.damagedInTransit(id) }
-        return bytes
+    /// A fragment's part of a window, as it arrives.
+    private final class Cell: Sendable {
+        private struct State {
+            var bytes = ByteBuffer()
+            var failure: (any Error)?
+        }
+
+        let source: Source
+        private let state = Mutex(State())
+
+        init(source: Source) { self.source = source }
+
+        var outcome: (bytes: ByteBuffer, failure: (any Error)?) { state.withLock { ($0.bytes, $0.failure) } }
+        func append(_ bytes: ByteBuffer) { state.withLock { _ = $0.bytes.writeImmutableBuffer(bytes) } }
+        func fail(_ error: any Error) { state.withLock { $0.failure = error } }
+    }
+
+    private func fetch(_ range: Range<Int>, into cell: Cell) async {
+        let id = FragmentID(chunk: fragment.chunk, number: UInt8(cell.source.number))
+        do {
+            // Windows begin at a block, so what comes is what was asked for.
+            _ = try await cell.source.transport.get(id, range: range) { cell.append($0.bytes) }
+            guard cell.outcome.bytes.readableBytes == range.count else { throw NodeError.damagedInTransit(id) }
+        } catch {
+            cell.fail(error)
+        }
     }
 }

@@ -44,10 +44,10 @@ final class FragmentStream: Sendable {
 
     /// Fetches the range. Ends when all of it was taken, nobody could serve it, or the task is cancelled.
     func fill() async {
-        let position = Atomic(range.lowerBound)
+        let arrival = Arrival(position: range.lowerBound)
         for node in nodes {
             do {
-                try await fetch(from: node, position)
+                try await fetch(from: node, arrival)
                 queue.finish()
                 return
             } catch let error as NodeError {
@@ -62,15 +62,14 @@ final class FragmentStream: Sendable {
         queue.finish(throwing: unavailable)
     }
 
-    private func fetch(from node: NodeID, _ position: borrowing Atomic<Int>) async throws {
+    private func fetch(from node: NodeID, _ arrival: Arrival) async throws {
         guard let transport = store.nodes.transport(to: node) else {
             throw NodeError.unreachable(address: "", detail: "the node is not a member of the cluster")
         }
-        let arrival = Arrival(position: position.load(ordering: .relaxed))
         let start = store.time.monotonicNow()
-        defer { position.store(arrival.position, ordering: .relaxed) }
+        let from = arrival.begin()
         do {
-            let info = try await transport.get(fragment, range: arrival.position..<range.upperBound) { [self] piece in
+            let info = try await transport.get(fragment, range: from..<range.upperBound) { [self] piece in
                 let now = store.time.monotonicNow()
                 if arrival.isFirst() { store.readLatencies.note(now - start, of: node, at: now) }
                 if let wanted = arrival.take(piece.bytes, before: range.upperBound) { try await queue.send(wanted) }
@@ -90,7 +89,7 @@ final class FragmentStream: Sendable {
         }
     }
 
-    /// What has come of a range that a node serves in whole blocks.
+    /// What has come of a range that nodes, one after the other, serve in whole blocks.
     private final class Arrival: Sendable {
         private struct State {
             /// Up to where the range was handed on.
@@ -102,9 +101,19 @@ final class FragmentStream: Sendable {
 
         private let state: Mutex<State>
 
-        init(position: Int) { state = Mutex(State(position: position, offset: position - position % Piece.blockSize)) }
+        init(position: Int) { state = Mutex(State(position: position, offset: position)) }
 
         var position: Int { state.withLock { $0.position } }
+
+        /// A node is asked.
+        /// - Returns: from where.
+        func begin() -> Int {
+            state.withLock { state in
+                state.offset = state.position - state.position % Piece.blockSize
+                state.hasBegun = false
+                return state.position
+            }
+        }
 
         func isFirst() -> Bool {
             state.withLock { state in
