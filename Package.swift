@@ -8,7 +8,7 @@ import PackageDescription
 //   RESTAPI   AdminAPI   ClusterService        edges: HTTP and gRPC to domain calls
 //      HTTPEdge |      |    StorageService
 //        ObjectStore         |                 write and read path, repair, collection
-//   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore
+//   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore      PrometheusMetrics (backend of swift-metrics)
 //                 Core                         no I/O
 
 let swiftSettings: [SwiftSetting] = [
@@ -22,6 +22,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -61,6 +62,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -75,16 +77,17 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
 
         library("Core", ["CISAL", nioCore, nioPosix, crypto]),
-        library("ChunkStore", ["CLinux", "Core", nioCore, logging]),
+        library("PrometheusMetrics", [metrics]),
+        library("ChunkStore", ["CLinux", "Core", nioCore, logging, metrics]),
         library("Placement", ["Core"]),
         library("ErasureCoding", ["CISAL", "Core", nioCore]),
-        library("Metadata", ["Core", grdb, logging]),
+        library("Metadata", ["Core", grdb, logging, metrics]),
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library(
             "ChunkTransport",
             [
                 "Core", "ChunkStore", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
-                swiftProtobuf, lifecycle, logging,
+                swiftProtobuf, lifecycle, logging, metrics,
             ]),
         library("ObjectStore", ["Core", "ErasureCoding", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
         library(
@@ -96,15 +99,16 @@ let package = Package(
         library(
             "ClusterService",
             ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
-        library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
+        library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging, metrics]),
         library("RESTAPI", ["Core", "ErasureCoding", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
-        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", nioCore, nioHTTP1]),
+        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
-                "ErasureCoding", "HTTPEdge", "RESTAPI", "AdminAPI", "Settings", "CLinux", lifecycle, unixSignals, nioCore, nioPosix,
+                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "AdminAPI", "Settings", "CLinux", metrics, lifecycle,
+                unixSignals, nioCore, nioPosix,
                 grpcCore,
                 grpcTransport, logging,
             ]),
@@ -116,6 +120,7 @@ let package = Package(
         executable("chunkstore-benchmark", ["Core", "ChunkStore", arguments, nioCore, logging]),
         executable("erasure-benchmark", ["CISAL", "Core", "ErasureCoding", arguments, nioCore]),
 
+        tests("PrometheusMetricsTests", ["PrometheusMetrics", metrics]),
         tests("CoreTests", ["Core", nioCore]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),

@@ -10,6 +10,7 @@ packages=(
     git            # SwiftPM fetches packages with it
     curl           # integration tests
     iproute2       # integration tests that cut networks
+    prometheus     # promtool, which checks the metrics
     python3        # integration tests
     python3-venv
 )

@@ -1,4 +1,5 @@
 internal import Core
+internal import CoreMetrics
 internal import Logging
 import Synchronization
 
@@ -90,6 +91,7 @@ final class Engine: Sendable {
     /// - Returns: whether it was still at `location`.
     func quarantine(_ id: FragmentID, at location: FragmentLocation, detail: String) -> Bool {
         guard index.quarantine(id, at: location, detail: detail) else { return false }
+        StoreMetrics.corruptFragments.increment()
         account(location, by: -1)
         logger.error(
             "a fragment is corrupt",
@@ -144,7 +146,7 @@ final class Engine: Sendable {
         switch configuration.durability {
         case .fsync:
             do {
-                try segment.file.synchronizeData()
+                try StoreMetrics.measure(StoreMetrics.syncTime) { try segment.file.synchronizeData() }
             } catch {
                 // Whatever the reason: the kernel may have dropped the pages, so this file is not trusted again.
                 segment.seal()

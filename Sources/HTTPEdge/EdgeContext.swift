@@ -9,9 +9,14 @@ final class EdgeContext: Sendable {
     let time: any TimeSource
     let random: any RandomSource
     let logger: Logger
+    private let metrics: HTTPMetrics
     private let requestsInFlight = Atomic<Int>(0)
 
-    init(responder: any HTTPResponder, limits: HTTPLimits, time: any TimeSource, random: any RandomSource, logger: Logger) {
+    /// - Parameter api: what metrics call the server.
+    init(
+        api: String, responder: any HTTPResponder, limits: HTTPLimits, time: any TimeSource, random: any RandomSource, logger: Logger
+    ) {
+        metrics = HTTPMetrics(api: api)
         self.responder = responder
         self.limits = limits
         self.time = time
@@ -22,15 +27,20 @@ final class EdgeContext: Sendable {
     /// Takes one of the places for requests in flight.
     /// - Returns: false when none is free.
     func enter() -> Bool {
+        metrics.entered()
         if requestsInFlight.wrappingAdd(1, ordering: .relaxed).newValue <= limits.requestsInFlight { return true }
         leave()
         return false
     }
 
-    func leave() { requestsInFlight.wrappingSubtract(1, ordering: .relaxed) }
+    func leave() {
+        requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
+        metrics.left()
+    }
 
-    /// One line a request.
+    /// One line a request, and its part in the metrics.
     func logAccess(_ record: AccessRecord) {
+        metrics.record(record)
         guard logger.logLevel <= .info else { return }
         logger.info(
             "request",

@@ -36,12 +36,14 @@ public final class HTTPServer: Service, Sendable {
     }
 
     /// Starts listening. Requests are answered once ``run()`` runs; it must be run, or closed by ``beginShutdown()``.
+    /// - Parameter api: what metrics call the server: one of few names.
     /// - Throws: what the operating system said when the address cannot be had.
     public static func bind(
-        to address: HostPort, responder: any HTTPResponder, limits: HTTPLimits = HTTPLimits(), time: any TimeSource = SystemTime(),
+        to address: HostPort, api: String = "rest", responder: any HTTPResponder, limits: HTTPLimits = HTTPLimits(),
+        time: any TimeSource = SystemTime(),
         random: any RandomSource = SystemRandom(), group: MultiThreadedEventLoopGroup = .singleton, logger: Logger
     ) async throws -> HTTPServer {
-        let edge = EdgeContext(responder: responder, limits: limits, time: time, random: random, logger: logger)
+        let edge = EdgeContext(api: api, responder: responder, limits: limits, time: time, random: random, logger: logger)
         let connections = ConnectionRegistry(limit: limits.connections)
         let (accepted, continuation) = AsyncStream.makeStream(of: HTTPConnection.self)
         let bootstrap = ServerBootstrap(group: group)

@@ -17,17 +17,21 @@ public enum DistributorRole {
     public static func run(_ settings: DistributorSettings) async throws {
         let logger = ServerProcess.logger("distributor", settings: settings.process)
         let connections = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
+        ServerMetrics.start(role: "distributor")
         let gateway = try await Gateway.open(settings.gateway, process: settings.process, logger: logger)
         do {
             // The connections must run while the nodes are asked for the first time, before the services do.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await connections.run() }
                 defer { group.cancelAll() }
+                let transport = { @Sendable (address: String) throws -> any ChunkTransport in
+                    MeteredTransport(try connections.transport(toAddress: address), name: address, time: SystemTime())
+                }
                 let seeds = try settings.storageNodes.map {
-                    ClusterBootstrap.Seed(address: $0.description, transport: try connections.transport(toAddress: $0.description))
+                    ClusterBootstrap.Seed(address: $0.description, transport: try transport($0.description))
                 }
                 let store = try await gateway.openStore(
-                    seeds: seeds, patience: patience, connect: { try connections.transport(toAddress: $0) })
+                    seeds: seeds, patience: patience, connect: transport)
                 try await gateway.serve(store, takesNodes: true)
                 connections.shutDown()
             }

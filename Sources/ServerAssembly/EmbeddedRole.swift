@@ -9,6 +9,7 @@ public enum EmbeddedRole {
     /// Runs the server until the process is told to stop.
     public static func run(_ settings: ServerSettings) async throws {
         let logger = ServerProcess.logger("chunkflow", settings: settings.process)
+        ServerMetrics.start(role: "server")
         let gateway = try await Gateway.open(settings.gateway, process: settings.process, logger: logger)
         var nodes: [StorageNode] = []
         do {

@@ -79,8 +79,10 @@ struct Gateway: Sendable {
         let backups = BackupRoutes(
             store, directory: "\(directory)/tmp", time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
+        ServerMetrics.observe(store)
         let router = Router(
-            routes: RESTRoutes(store: store).routes + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes
+            routes: MetricsRoutes(registry: ServerMetrics.registry).routes + RESTRoutes(store: store).routes
+                + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes
                 + backups.routes,
             problem: storeProblem)
         let http = try await ServerProcess.listening("http", at: settings.http) {

@@ -28,6 +28,7 @@ struct StorageNode: Sendable {
         let transport = try LocalChunkTransport(
             store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
             time: SystemTime(), random: SystemRandom(), logger: logger)
+        ServerMetrics.observe(transport, store)
         var services: [any Service] = [NodeMaintenance(store: store, logger: logger)]
         if let scrubPeriod {
             let scrubber = Scrubber(

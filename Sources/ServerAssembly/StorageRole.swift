@@ -11,6 +11,7 @@ public enum StorageRole {
     /// Runs the node until the process is told to stop.
     public static func run(_ settings: StorageSettings) async throws {
         let logger = ServerProcess.logger("storage", settings: settings.process)
+        ServerMetrics.start(role: "storage")
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
             directory: settings.process.dataDirectory, zone: settings.zone ?? "", scrubPeriod: settings.scrubPeriod,
@@ -21,8 +22,17 @@ public enum StorageRole {
         let boundAddress: @Sendable () async throws -> HostPort = {
             try await ServerProcess.listening("listen", at: settings.listen) { try await server.boundAddress() }
         }
+        let http: NodeHTTPListener?
+        do {
+            http = try await NodeHTTPListener.bind(settings, logger: logger)
+        } catch {
+            await node.close()
+            throw error
+        }
         let announcement = Announcement {
+            if let http { ServerProcess.announce(listener: "http", http.address) }
             ServerProcess.announce(listener: "grpc", try await boundAddress())
+            http?.noteReady()
             ServerProcess.announce("ready")
         }
         do {
@@ -38,7 +48,7 @@ public enum StorageRole {
                     }, time: SystemTime(), logger: logger)
             }
             let listener = Listener(setting: "listen", address: settings.listen, server: server)
-            let services: [any Service] = [peers] + node.services + [listener, announcement]
+            let services: [any Service] = [peers] + node.services + [listener] + [http?.service].compactMap { $0 } + [announcement]
             try await ServerProcess.run(services + [joining].compactMap { $0 }, settings: settings.process, logger: logger)
         } catch {
             await node.close()

@@ -25,7 +25,7 @@ public struct CommonFlags: ParsableArguments, Sendable {
 
 /// The flags of the servers that take clients' requests.
 public struct GatewayFlags: ParsableArguments, Sendable {
-    @Option(name: SettingsTable.http.flag, help: SettingsTable.http.help()) var http: String?
+    @Option(name: SettingsTable.http.flag, help: SettingsTable.http.help(for: .distributor)) var http: String?
     @Option(name: SettingsTable.s3.flag, help: SettingsTable.s3.help()) var s3: String?
     @Option(name: SettingsTable.cluster.flag, help: SettingsTable.cluster.help()) var cluster: String?
     @Option(name: SettingsTable.chunkSize.flag, help: SettingsTable.chunkSize.help()) var chunkSize: String?
@@ -96,6 +96,7 @@ public struct ServerFlags: ParsableArguments, Sendable {
 
 /// The flags of `storage`: an `@OptionGroup` of its command.
 public struct StorageFlags: ParsableArguments, Sendable {
+    @Option(name: SettingsTable.http.flag, help: SettingsTable.http.help(for: .storage)) var http: String?
     @Option(name: SettingsTable.listen.flag, help: SettingsTable.listen.help()) var listen: String?
     @Option(name: SettingsTable.advertise.flag, help: SettingsTable.advertise.help()) var advertise: String?
     @Option(name: SettingsTable.join.flag, help: SettingsTable.join.help()) var join: String?
@@ -107,6 +108,7 @@ public struct StorageFlags: ParsableArguments, Sendable {
 
     var given: [String: String] {
         var all = common.given
+        all[SettingsTable.http.description.name] = http
         all[SettingsTable.listen.description.name] = listen
         all[SettingsTable.advertise.description.name] = advertise
         all[SettingsTable.join.description.name] = join

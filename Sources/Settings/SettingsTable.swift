@@ -38,8 +38,10 @@ public enum SettingsTable {
         accepted: "the path of a readable YAML file", isAllowedInFile: false, parse: nonEmpty)
 
     static let http = Setting(
-        "http", environment: "CHUNKFLOW_HTTP", defaults: inGateways("127.0.0.1:8080"), placeholder: "host:port",
-        help: "Address of the REST API. Port 0 takes any free port.", accepted: "host:port", parse: address)
+        "http", environment: "CHUNKFLOW_HTTP",
+        defaults: [.server: "127.0.0.1:8080", .distributor: "127.0.0.1:8080", .storage: "127.0.0.1:9101"], placeholder: "host:port",
+        help: "Address of the REST API; of a storage node, of metrics and health checks. Port 0 takes any free port.",
+        accepted: "host:port", parse: address)
 
     static let s3 = Setting(
         "s3", environment: "CHUNKFLOW_S3", defaults: inGateways("127.0.0.1:9000"), placeholder: "host:port",

@@ -49,6 +49,7 @@ struct SettingsTableTests {
             (.server, "nodes", "CHUNKFLOW_NODES", "4"),
             (.server, "scrub-period", "CHUNKFLOW_SCRUB_PERIOD", "2592000"),
             (.distributor, "storage-nodes", "STORAGE_NODES", nil),
+            (.storage, "http", "CHUNKFLOW_HTTP", "127.0.0.1:9101"),
             (.storage, "listen", "CHUNKFLOW_LISTEN", "127.0.0.1:9001"),
             (.storage, "advertise", "CHUNKFLOW_ADVERTISE", nil),
             (.storage, "join", "CHUNKFLOW_JOIN", nil),

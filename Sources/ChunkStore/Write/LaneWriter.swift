@@ -1,4 +1,5 @@
 internal import Core
+internal import CoreMetrics
 internal import NIOCore
 import Synchronization
 
@@ -40,6 +41,11 @@ final class LaneWriter: Sendable {
     /// Ends the record, makes it durable and puts it into the index. Waits for the disk.
     /// - Returns: what is dead now, for the caller to reclaim.
     func commit(checksums: [UInt32], descriptor: [UInt8]) throws -> Engine.Garbage? {
+        StoreMetrics.batchSize.record(1)
+        return try StoreMetrics.measure(StoreMetrics.commitTime) { try writeRecord(checksums: checksums, descriptor: descriptor) }
+    }
+
+    private func writeRecord(checksums: [UInt32], descriptor: [UInt8]) throws -> Engine.Garbage? {
         let payloadByteCount = written.load(ordering: .relaxed)
         let tail = FragmentTail(checksums: checksums, descriptor: descriptor, payloadByteCount: payloadByteCount)
         engine.index.begin(id)

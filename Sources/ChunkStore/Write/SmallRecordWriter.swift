@@ -1,4 +1,5 @@
 internal import Core
+internal import CoreMetrics
 internal import NIOCore
 import Synchronization
 
@@ -70,14 +71,17 @@ private final class BatchWriter: Sendable {
     init(engine: Engine) { self.engine = engine }
 
     func commit(_ items: [SmallRecordWriter.Item]) -> [Result<[Engine.Garbage], any Error>] {
-        // Only one batch is handled at a time: the lock is never waited for.
-        state.withLock { state in
-            let fragmentBytes = items.reduce(0) { $0 + ($1.isFragment ? $1.byteCount : 0) }
-            do {
-                if fragmentBytes > 0 { try engine.requireSpace(fragmentBytes) }
-                return try write(items, &state).map { .success($0) }
-            } catch {
-                return handle(error, items, &state)
+        StoreMetrics.batchSize.record(items.count)
+        return StoreMetrics.measure(StoreMetrics.commitTime) {
+            // Only one batch is handled at a time: the lock is never waited for.
+            state.withLock { state in
+                let fragmentBytes = items.reduce(0) { $0 + ($1.isFragment ? $1.byteCount : 0) }
+                do {
+                    if fragmentBytes > 0 { try engine.requireSpace(fragmentBytes) }
+                    return try write(items, &state).map { .success($0) }
+                } catch {
+                    return handle(error, items, &state)
+                }
             }
         }
     }

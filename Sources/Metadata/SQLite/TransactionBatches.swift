@@ -1,4 +1,5 @@
 internal import Core
+internal import CoreMetrics
 internal import Foundation
 internal import GRDB
 internal import Logging
@@ -37,9 +38,10 @@ final class TransactionBatches: Sendable {
     }
 
     func handle(_ requests: [Request]) -> [Result<Void, any Error>] {
-        writer.writeWithoutTransaction { database in
+        MetadataMetrics.batchSize.record(requests.count)
+        return writer.writeWithoutTransaction { database in
             do {
-                let results = try commit(requests, on: database)
+                let results = try MetadataMetrics.measure(MetadataMetrics.commitTime) { try commit(requests, on: database) }
                 let transactions = counts.withLock { counts in
                     counts.transactions += 1
                     counts.requests += requests.count

@@ -201,7 +201,7 @@ class StorageProcess(ServerProcess):
         """`within`: a command that runs the node somewhere else, as `ip netns exec NAME` does."""
         self.data = data or directory / f"{name}-data"
         self.address = f"{host}:{port or free_port()}"
-        command = [*within, executable("storage"), "--listen", self.address, "--data-dir", str(self.data), *arguments]
+        command = [*within, executable("storage"), "--listen", self.address, "--http", "127.0.0.1:0", "--data-dir", str(self.data), *arguments]
         super().__init__(name, command, directory, **more)
 
     def segments(self) -> list[Path]:

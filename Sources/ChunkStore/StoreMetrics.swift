@@ -1,0 +1,20 @@
+internal import Core
+internal import CoreMetrics
+
+/// What writing costs, of all stores of the process.
+enum StoreMetrics {
+    /// Fragments and deletions that shared one commit.
+    static let batchSize = Recorder(label: "chunkflow_store_commit_records")
+    /// From the first write of a batch to the moment when it is durable.
+    static let commitTime = Timer(label: "chunkflow_store_commit_duration_seconds")
+    static let syncTime = Timer(label: "chunkflow_store_sync_duration_seconds")
+    static let corruptFragments = Counter(label: "chunkflow_store_corrupt_fragments_total")
+
+    private static let clock = SystemTime()
+
+    static func measure<Value>(_ timer: Timer, _ body: () throws -> Value) rethrows -> Value {
+        let start = clock.monotonicNow()
+        defer { timer.recordNanoseconds((clock.monotonicNow() - start).nanoseconds) }
+        return try body()
+    }
+}

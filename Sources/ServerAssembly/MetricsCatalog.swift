@@ -1,0 +1,67 @@
+internal import PrometheusMetrics
+
+/// Every metric that chunkFlow makes, with what it means: the one place where they are described.
+enum MetricsCatalog {
+    static let all: [MetricDescription] = process + http + store + nodes + cluster + metadata
+
+    private static let latencies = MetricDescription.latencyBuckets
+
+    private static let process =
+        ProcessMetrics.descriptions + [MetricDescription("chunkflow_build_info", "1, with the version and the role as labels.")]
+
+    private static let http = [
+        MetricDescription("chunkflow_http_requests_total", "Requests answered, by API, method, route and status; 499: the client left."),
+        MetricDescription(
+            "chunkflow_http_request_duration_seconds", "From a request's head to the end of its answer.", buckets: latencies),
+        MetricDescription("chunkflow_http_request_bytes_total", "Bytes that clients sent."),
+        MetricDescription("chunkflow_http_response_bytes_total", "Bytes of answers' bodies."),
+        MetricDescription("chunkflow_http_requests_in_flight", "Requests that are being answered."),
+    ]
+
+    private static let store = [
+        MetricDescription(
+            "chunkflow_store_commit_duration_seconds", "Time to write a batch of records and make it durable.", buckets: latencies),
+        MetricDescription(
+            "chunkflow_store_commit_records", "Fragments and deletions that shared a commit.", buckets: MetricDescription.countBuckets),
+        MetricDescription("chunkflow_store_sync_duration_seconds", "Time of one fdatasync of a segment.", buckets: latencies),
+        MetricDescription("chunkflow_store_corrupt_fragments_total", "Fragments found corrupt, by reads and by scrubbing."),
+        MetricDescription("chunkflow_store_capacity_bytes", "Size of the file system under the data directory."),
+        MetricDescription("chunkflow_store_available_bytes", "Bytes that new fragments can still take."),
+        MetricDescription("chunkflow_store_used_bytes", "Bytes of the data directory, dead fragments not yet reclaimed included."),
+        MetricDescription("chunkflow_store_live_bytes", "Bytes of payload that can be read."),
+        MetricDescription("chunkflow_store_fragments", "Fragments that can be read."),
+        MetricDescription("chunkflow_store_quarantined_fragments", "Fragments found corrupt and not yet replaced."),
+        MetricDescription("chunkflow_store_segments", "Segment files."),
+        MetricDescription("chunkflow_store_index_bytes", "Memory of the index of fragments."),
+    ]
+
+    private static let nodes = [
+        MetricDescription(
+            "chunkflow_node_call_duration_seconds", "Time of calls to storage nodes, by node and method.", buckets: latencies),
+        MetricDescription("chunkflow_node_call_errors_total", "Calls to storage nodes that failed, by node and method."),
+        MetricDescription("chunkflow_node_up", "1 while the storage node answers."),
+        MetricDescription("chunkflow_node_capacity_bytes", "Size of the node's file system, as it last said."),
+        MetricDescription("chunkflow_node_available_bytes", "Bytes that the node can still take, as it last said."),
+        MetricDescription("chunkflow_node_used_bytes", "Bytes that the node's data take, as it last said."),
+        MetricDescription("chunkflow_node_fragments", "Fragments on the node, as it last said."),
+        MetricDescription("chunkflow_node_quarantined_fragments", "Fragments that the node found corrupt and that are not yet replaced."),
+    ]
+
+    private static let cluster = [
+        MetricDescription("chunkflow_cluster_objects", "Objects."),
+        MetricDescription("chunkflow_cluster_object_bytes", "Bytes of content of all objects, copies not counted."),
+        MetricDescription("chunkflow_cluster_layout_version", "Number of the layout that new objects follow."),
+        MetricDescription("chunkflow_cluster_nodes", "Storage nodes, by state."),
+        MetricDescription("chunkflow_repair_queue_fragments", "Fragments that are missing or corrupt and wait to be restored."),
+        MetricDescription("chunkflow_rebalance_bytes_left", "Bytes that still have to move to where the layout wants them, estimated."),
+        MetricDescription("chunkflow_rebalance_blobs_left", "Blobs that are still where an older layout wants them."),
+        MetricDescription("chunkflow_background_paused", "1 while background movement is paused by an operator."),
+    ]
+
+    private static let metadata = [
+        MetricDescription(
+            "chunkflow_metadata_commit_duration_seconds", "Time of one transaction of the metadata database.", buckets: latencies),
+        MetricDescription(
+            "chunkflow_metadata_commit_requests", "Requests that shared a transaction.", buckets: MetricDescription.countBuckets),
+    ]
+}

@@ -1,0 +1,142 @@
+"""What the servers tell Prometheus."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import Cluster, EmbeddedServer, RESTClient, StorageProcess, make_bytes, wait_until
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$')
+
+
+def metrics(address: tuple[str, int], accept: str | None = None) -> str:
+    response = RESTClient(address).request("GET", "/metrics", headers={"Accept": accept} if accept else {})
+    assert response.status == 200, f"{response}"
+    wanted = OPEN_METRICS if accept and "openmetrics" in accept else "text/plain; version=0.0.4; charset=utf-8"
+    assert response.headers["Content-Type"] == wanted
+    return response.body.decode()
+
+
+def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        name, labels, value = SAMPLE.fullmatch(line).groups()
+        key = name, frozenset(re.findall(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"', labels or ""))
+        assert key not in found, f"twice: {line}"
+        found[key] = float(value)
+    return found
+
+
+def total(text: str, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that have the labels."""
+    wanted = set(labels.items())
+    return sum(value for (found, with_labels), value in samples(text).items() if found == name and wanted <= with_labels)
+
+
+def lint(text: str) -> None:
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60)
+    assert checked.returncode == 0 and not checked.stderr, checked.stderr + checked.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def promtool():
+    assert shutil.which("promtool"), "promtool is missing: make install-dependencies installs it"
+
+
+def test_a_cluster_tells_what_it_does(fleet):
+    cluster = Cluster(fleet, 3)
+    content = make_bytes(2_500_000, "metrics")
+    file_id = cluster.rest.upload(content)["fileID"]
+    small = cluster.rest.upload(b"small")["fileID"]
+    for _ in range(5):
+        assert cluster.rest.download(file_id) == content
+    cluster.rest.try_download("no-such-file")
+    cluster.rest.delete(small)
+    cluster.wait_for_fragments(3 * 3)
+
+    text = metrics(cluster.distributor.http_address)
+    lint(text)
+    requests = "chunkflow_http_requests_total"
+    assert total(text, requests, api="rest", method="POST", route="/upload", code="201") == 2
+    assert total(text, requests, method="GET", route="/download/{fileID}", code="200") == 5
+    assert total(text, requests, route="/download/{fileID}", code="404") + total(text, requests, route="/download/{fileID}", code="400") == 1
+    assert total(text, "chunkflow_http_request_duration_seconds_count", route="/upload") == 2
+    assert total(text, "chunkflow_http_response_bytes_total", api="rest") >= 5 * len(content)
+    assert total(text, "chunkflow_http_request_bytes_total", api="rest") >= len(content)
+    # This very request.
+    assert total(text, "chunkflow_http_requests_in_flight", api="rest") == 1
+    assert total(text, "chunkflow_cluster_nodes", state="up") == 3
+    assert total(text, "chunkflow_cluster_objects") == 1
+    assert total(text, "chunkflow_cluster_object_bytes") == len(content)
+    assert total(text, "chunkflow_repair_queue_fragments") == 0
+    assert total(text, "chunkflow_node_up") == 3
+    assert total(text, "chunkflow_metadata_commit_duration_seconds_count") >= 3
+    assert total(text, "process_resident_memory_bytes") > 1e6
+    assert total(text, "process_open_fds") > 5
+    for node in cluster.nodes:
+        assert total(text, "chunkflow_node_call_duration_seconds_count", node=node.address, method="put") >= 1
+
+    for node in cluster.nodes:
+        address = node.listeners["http"]
+        told = metrics(address)
+        lint(told)
+        assert total(told, "chunkflow_store_fragments") == 3
+        assert total(told, "chunkflow_store_live_bytes") == len(content)
+        assert total(told, "chunkflow_store_sync_duration_seconds_count") >= 3
+        assert total(told, "chunkflow_store_commit_records_count") >= 3
+        assert total(told, "chunkflow_store_capacity_bytes") > 0
+        assert total(told, "chunkflow_build_info", role="storage") == 1
+        for path in ("/health/live", "/health/ready"):
+            assert RESTClient(address).request("GET", path).status == 200
+        assert RESTClient(address).request("GET", "/cluster").status == 404
+
+    cluster.nodes[0].kill()
+    cluster.wait_for_state("down", cluster.nodes[0])
+    text = metrics(cluster.distributor.http_address)
+    assert total(text, "chunkflow_cluster_nodes", state="down") == 1
+    assert total(text, "chunkflow_node_up") == 2
+    assert total(text, "chunkflow_node_call_errors_total", node=cluster.nodes[0].address) >= 1
+
+
+def test_openmetrics_for_who_asks_for_it(fleet):
+    server = EmbeddedServer(fleet)
+    server.rest.upload(b"content")
+    text = metrics(server.process.http_address, "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+    assert text.endswith("\n# EOF\n")
+    assert "# TYPE chunkflow_http_requests counter\n" in text
+    # Four nodes in one process.
+    assert len([key for key in samples(text) if key[0] == "chunkflow_store_fragments"]) == 4
+
+
+def test_what_clients_send_does_not_become_a_label(fleet):
+    server = EmbeddedServer(fleet)
+    before = {key for key in samples(metrics(server.process.http_address))}
+    for number in range(50):
+        server.rest.request("GET", f"/download/{number}%22%0Aforged_metric%201")
+        server.rest.request("GET", f'/nowhere/{number}%22}}%0A1')
+        server.rest.request(f"METHOD{number}", "/upload")
+    text = metrics(server.process.http_address)
+    lint(text)
+    fresh = {key for key in samples(text)} - before
+    # A few routes, statuses and buckets; not one for each request.
+    assert len({labels for name, labels in fresh if name == "chunkflow_http_requests_total"}) <= 6, fresh
+    assert "forged" not in text and "METHOD" not in text
+
+
+def test_a_second_node_on_a_machine_does_without_the_default_address(fleet):
+    def node(name: str) -> StorageProcess:
+        process = StorageProcess(name, fleet.directory)
+        at = process.command.index("--http")
+        del process.command[at : at + 2]
+        return fleet.add(process)
+
+    # Somebody, one of these or another, has the address; both start.
+    first, second = node("first").start(), node("second").start()
+    assert not ("http" in first.listeners and "http" in second.listeners)
+    if "http" not in second.listeners:
+        wait_until(lambda: "no metrics and health checks over HTTP" in second.errors(), 10, "the log says so")
