@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,26 @@ def test_a_second_node_on_a_machine_does_without_the_default_address(fleet):
     assert not ("http" in first.listeners and "http" in second.listeners)
     if "http" not in second.listeners:
         wait_until(lambda: "no metrics and health checks over HTTP" in second.errors(), 10, "the log says so")
+
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+
+
+def test_the_alerts_speak_when_they_should_and_are_silent_when_not():
+    for arguments in (["check", "rules", "alerts.yaml"], ["check", "config", "--syntax-only", "prometheus.yaml"], ["test", "rules", "alerts_test.yaml"]):
+        checked = subprocess.run(["promtool", *arguments], cwd=DEPLOY, text=True, capture_output=True, timeout=60)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_alert_has_a_test_and_asks_for_what_there_is(fleet):
+    rules = (DEPLOY / "alerts.yaml").read_text()
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    tests = (DEPLOY / "alerts_test.yaml").read_text()
+    assert alerts and [alert for alert in alerts if f"alertname: {alert}" not in tests] == []
+    server = EmbeddedServer(fleet)
+    server.rest.upload(b"content")
+    told = metrics(server.process.http_address)
+    expressions = re.findall(r"expr: (.*?)\n +for:", rules, re.DOTALL)
+    assert len(expressions) == len(alerts)
+    for name in set(re.findall(r"\bchunkflow_\w+", " ".join(expressions))):
+        assert re.search(rf"^{name}[ {{]", told, re.MULTILINE), f"nobody tells {name}"
