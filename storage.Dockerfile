@@ -21,9 +21,10 @@ COPY --from=build /result/storage /usr/local/bin/storage
 USER chunkflow
 # Inside the container every address is open; who may connect is decided by what is published.
 ENV CHUNKFLOW_LISTEN=0.0.0.0:9001 \
+    CHUNKFLOW_HTTP=0.0.0.0:9101 \
     CHUNKFLOW_DATA_DIR=/var/lib/chunkflow
 VOLUME /var/lib/chunkflow
-EXPOSE 9001
+EXPOSE 9001 9101
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s \
     CMD container-health tcp "$CHUNKFLOW_LISTEN"

@@ -274,7 +274,10 @@ struct RouteTests {
         #expect(cluster["backgroundPaused"] == .truth(false))
         #expect(
             cluster["layout"]
-                == .object(["version": .number(1), "partitionCount": .number(1_024), "replicas": .number(2), "writeQuorum": .number(2)]))
+                == .object([
+                    "version": .number(1), "partitionCount": .number(1_024), "replicas": .number(2), "writeQuorum": .number(2),
+                    "storageClass": .text("replicated"),
+                ]))
         #expect(cluster["objects"] == .object(["count": .number(0), "bytes": .number(12)]))
         #expect(cluster["repairQueueLength"] == .number(4))
         guard case .list(let nodes)? = cluster["nodes"], case .object(let first)? = nodes.first, case .object(let second)? = nodes.last

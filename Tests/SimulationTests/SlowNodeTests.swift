@@ -1,4 +1,5 @@
 import Core
+import ErasureCoding
 import Metadata
 import ObjectStore
 import Testing
@@ -54,13 +55,14 @@ struct SlowNodeTests {
 
     @Test(
         "reads do not wait for the slowest: with one node 100 times slower, p99 is at most twice what it was",
-        arguments: [1, 2, 3] as [UInt64])
-    func isReadAround(seed: UInt64) throws {
+        arguments: [1, 2, 3] as [UInt64], ["replicated", "ec-4-2"])
+    func isReadAround(seed: UInt64, storageClass: String) throws {
         let scheduler = DeterministicScheduler(seed: seed)
         let (healthy, slowed) = try scheduler.run(limit: .seconds(24 * 3600)) {
             var configuration = StoreConfiguration()
             configuration.chunkSize = 1024 * 1024
             configuration.pieceSize = 512 * 1024
+            configuration.storageClass = StorageClass(storageClass)
             let cluster = try await SimulatedCluster(nodeCount: 6, configuration: configuration, scheduler: scheduler)
             guard let store = cluster.store else { throw Violation("no distributor") }
             var records: [ObjectRecord] = []
@@ -76,7 +78,7 @@ struct SlowNodeTests {
             return (healthy, slowed)
         }
         let p99 = (healthy[healthy.count * 99 / 100], slowed[slowed.count * 99 / 100])
-        print("seed \(seed): p99 of 1 MiB reads \(p99.0), with a slow node \(p99.1), worst \(slowed.last!)")
+        print("\(storageClass), seed \(seed): p99 of 1 MiB reads \(p99.0), with a slow node \(p99.1), worst \(slowed.last!)")
         #expect(p99.1 <= p99.0 * 2)
         // The reads that find out: they go on at another node, and do not wait for this one's 300 ms a call.
         #expect(slowed.last! < .milliseconds(100))
