@@ -90,7 +90,7 @@ struct RouteTests {
             try created.json == [
                 "fileID": .text(id), "name": .text("a.txt"), "size": .number(5), "contentType": .text("text/plain"),
                 "etag": .text("5d41402abc4b2a76b9719d911017c592"), "checksum": .text("crc32c:9a71bb4c"),
-                "createdAt": .text("2026-01-02T03:04:05.678Z"),
+                "createdAt": .text("2026-01-02T03:04:05.678Z"), "storageClass": .null,
             ])
         let described = try await Self.ask(.GET, "/files/\(id)", of: store)
         #expect(try described.json == created.json)
