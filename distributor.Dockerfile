@@ -5,7 +5,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-RUN swift build -c release --static-swift-stdlib -Xlinker -s --product distributor \
+# The cache keeps what was compiled from one build of the image to the next: a change compiles what it touches.
+RUN --mount=type=cache,id=chunkflow-build,target=/source/.build,sharing=locked \
+    swift build -c release --static-swift-stdlib -Xlinker -s --product distributor \
     && swift build -c release --static-swift-stdlib -Xlinker -s --product storage \
     && mkdir /result \
     && cp .build/release/distributor .build/release/storage /result/
@@ -14,11 +16,13 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libisal2 libsqlite3-0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/chunkflow --shell /usr/sbin/nologin chunkflow \
+    && groupadd --system --gid 10001 chunkflow \
+    && useradd --system --uid 10001 --gid chunkflow --home-dir /var/lib/chunkflow --shell /usr/sbin/nologin chunkflow \
     && install --directory --owner chunkflow --group chunkflow --mode 0750 /var/lib/chunkflow
 COPY scripts/container-health.sh /usr/local/bin/container-health
 COPY --from=build /result/distributor /usr/local/bin/distributor
-USER chunkflow
+# By number: Kubernetes checks that it is not root, and can do so with a number alone.
+USER 10001:10001
 # Inside the container every address is open; who may connect is decided by what is published.
 ENV CHUNKFLOW_HTTP=0.0.0.0:8080 \
     CHUNKFLOW_S3=0.0.0.0:9000 \
@@ -27,6 +31,10 @@ ENV CHUNKFLOW_HTTP=0.0.0.0:8080 \
 VOLUME /var/lib/chunkflow
 EXPOSE 8080 9000 7070
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=6s --start-period=30s \
-    CMD container-health http "$CHUNKFLOW_HTTP" /health/ready
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 CMD ["container-health"]
 ENTRYPOINT ["distributor"]
+LABEL org.opencontainers.image.title="chunkflow-distributor" \
+    org.opencontainers.image.description="chunkFlow distributor: takes requests, places chunks on storage nodes, repairs" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim"
