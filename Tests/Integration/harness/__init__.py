@@ -5,6 +5,7 @@ from .command import ClientCommand, run_client
 from .content import crc32c, make_bytes
 from .fleet import Fleet
 from .process import DistributorProcess, ServerProcess, StartFailure, StorageProcess
+from .prometheus import Prometheus
 from .proxy import CuttingProxy
 from .rest import Response, RESTClient, multipart_body
 from .waiting import DeadlineExceeded, wait_until
@@ -21,6 +22,7 @@ __all__ = [
     "Fleet",
     "PacedDownload",
     "PacedUpload",
+    "Prometheus",
     "RESTClient",
     "Response",
     "ServerProcess",
