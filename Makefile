@@ -15,7 +15,8 @@ INTEGRATION := Tests/Integration
 TIMED_TESTS := ClusterTests|RESTAPITests|ClientTests
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration soak containers benchmark lint format proto install-dependencies clean
+.PHONY: help run build test unit integration soak containers benchmark lint format proto clean
+.PHONY: build-dependencies test-dependencies benchmark-dependencies
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,48 +24,54 @@ help: ## list the targets
 run: build ## build, then run a distributor and four storage nodes in one process, data in ./data (ARGS="--http 0.0.0.0:8080")
 	@exec .build/release/chunkflow server $(ARGS)
 
-build: install-dependencies ## build chunkflow, distributor and storage into .build/release
+build: build-dependencies ## build chunkflow, distributor and storage into .build/release
 	$(SWIFT) build -c release --product chunkflow
 	$(SWIFT) build -c release --product distributor
 	$(SWIFT) build -c release --product storage
 
 test: lint unit integration ## everything that must pass before a change goes in
 
-unit: install-dependencies ## build everything once, run the tests of the targets
+unit: build-dependencies ## build everything once, run the tests of the targets
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build --skip '$(TIMED_TESTS)'
 	$(SWIFT) test -c release --skip-build --no-parallel --filter '$(TIMED_TESTS)'
 
-integration: build $(VENV)/ready ## run the tests that start the executables (ARGS="-k restart")
+integration: build test-dependencies $(VENV)/ready ## run the tests that start the executables (ARGS="-k restart")
 	$(VENV)/bin/pytest $(INTEGRATION) -m "not soak" $(ARGS)
 
-soak: build $(VENV)/ready ## run the long tests
+soak: build test-dependencies $(VENV)/ready ## run the long tests
 	$(VENV)/bin/pytest $(INTEGRATION) -m soak $(ARGS)
 
 containers: ## build the images, start docker-compose.yaml and use it (COMPOSE="podman-compose" ENGINE=podman)
 	scripts/check-containers.sh
 
-benchmark: build $(VENV)/ready ## run every script of benchmarks/
+benchmark: build benchmark-dependencies $(VENV)/ready ## run every script of benchmarks/
 	@for script in benchmarks/*; do \
 		if [[ -f $$script && -x $$script ]]; then echo "== $$script"; PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$$script"; fi; \
 	done
 
-$(VENV)/ready: $(INTEGRATION)/requirements.txt
+$(VENV)/ready: $(INTEGRATION)/requirements.txt | test-dependencies
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-lint: install-dependencies ## check the format of the sources
+lint: build-dependencies ## check the format of the sources
 	$(SWIFT) format lint --strict --parallel --recursive $(FORMATTED)
 
-format: install-dependencies ## format the sources
+format: build-dependencies ## format the sources
 	$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
 
-proto: install-dependencies ## generate the Swift of proto/ again
+proto: build-dependencies ## generate the Swift of proto/ again
 	scripts/generate-proto.sh
 
-install-dependencies: ## install the Debian packages that are missing
-	@scripts/install-dependencies.sh
+build-dependencies: ## install the Debian packages that building and running need and that are missing
+	@scripts/install-dependencies.sh build
+
+test-dependencies: ## install also those that the tests need
+	@scripts/install-dependencies.sh test
+
+benchmark-dependencies: ## install also those that the benchmarks need
+	@scripts/install-dependencies.sh benchmark
 
 clean: ## remove what was built; data stay
 	rm -rf .build

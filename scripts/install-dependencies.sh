@@ -1,5 +1,8 @@
 #!/bin/bash
-# Installs the Debian packages that building and testing need and that are missing. Asks nothing; does nothing when all are there.
+# Installs the Debian packages that are missing. Asks nothing, starts no service; does nothing when all are there.
+#   install-dependencies.sh build       what building and running need
+#   install-dependencies.sh test        and what the tests need
+#   install-dependencies.sh benchmark   and what the benchmarks need
 set -euo pipefail
 
 packages=(
@@ -8,12 +11,27 @@ packages=(
     zlib1g-dev     # linked by the HTTP libraries
     pkg-config     # tells SwiftPM where the two above are
     git            # SwiftPM fetches packages with it
+)
+for_tests=(
     curl           # integration tests
     iproute2       # integration tests that cut networks
     prometheus     # promtool, which checks the metrics
     python3        # integration tests
     python3-venv
 )
+for_benchmarks=(
+    wrk            # load over HTTP
+)
+
+case ${1:-} in
+    build) ;;
+    test) packages+=("${for_tests[@]}") ;;
+    benchmark) packages+=("${for_tests[@]}" "${for_benchmarks[@]}") ;;
+    *)
+        echo "usage: ${0##*/} build|test|benchmark" >&2
+        exit 64
+        ;;
+esac
 
 if ! command -v swift > /dev/null; then
     echo "swift was not found: install Swift 6.3 from https://www.swift.org/install/linux/ and run make again" >&2
@@ -41,6 +59,20 @@ if [[ $(id -u) -ne 0 ]]; then
     as_root=(sudo)
 fi
 
+# Debian starts the service of whatever it installs, and a Prometheus that nobody asked for would listen on every address of the machine.
+# Whether a package may start something is answered by policy-rc.d (101: no), with systemd and without. One that is there stays as it is.
+policy=/usr/sbin/policy-rc.d
+if [[ " ${missing[*]} " == *" prometheus "* && ! -e $policy ]]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+fi
+
 echo "installing ${missing[*]}"
 "${as_root[@]}" apt-get update --quiet < /dev/null
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}" < /dev/null
+
+# Nor at the next boot.
+if [[ " ${missing[*]} " == *" prometheus "* && -d /run/systemd/system ]]; then
+    "${as_root[@]}" systemctl disable --quiet --now prometheus.service
+fi

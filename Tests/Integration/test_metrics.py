@@ -46,7 +46,7 @@ def lint(text: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def promtool():
-    assert shutil.which("promtool"), "promtool is missing: make install-dependencies installs it"
+    assert shutil.which("promtool"), "promtool is missing: make test-dependencies installs it"
 
 
 def test_a_cluster_tells_what_it_does(fleet):
