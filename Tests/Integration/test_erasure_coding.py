@@ -5,8 +5,6 @@ import pytest
 from harness import Cluster, EmbeddedServer, Fleet, StorageProcess, make_bytes, wait_until
 from harness.cluster import wrong
 from test_cluster_life import Readers, store
-from test_corruption import flip_bit
-from test_scrub import passes, wait_until_sound
 
 WIDTH = 6
 """Fragments of a chunk under ec-4-2."""
@@ -109,29 +107,6 @@ def test_a_coded_file_heals_on_other_nodes_when_one_is_gone_for_good(fleet):
     # Every chunk has six fragments again: any two may go now.
     for node in (others[0], others[3]):
         node.kill()
-    for file_id, content in files.items():
-        assert cluster.rest.download(file_id) == content
-
-
-def test_flipped_bits_in_coded_fragments_are_computed_anew_and_never_served(fleet):
-    cluster = coded(fleet, 6, node_arguments=["--scrub-period", "1"])
-    files = store(cluster, 4, 4_000_000)
-    damaged = cluster.nodes[:2]
-    for node in damaged:
-        node.stop()
-        for path in node.segments():
-            # Within payloads: fragments are of 1 MiB, headers small.
-            for offset in range(300_000, path.stat().st_size, 1_000_000):
-                flip_bit(path, offset)
-        node.start()
-    cluster.wait_for_state("up", *cluster.nodes)
-    for file_id, content in files.items():
-        assert cluster.rest.download(file_id) == content
-    # What nobody reads, such as parity, is found by the scrub.
-    for node in damaged:
-        wait_until_sound(cluster, node, len(passes(node)))
-    for victim in cluster.nodes[2:4]:
-        victim.kill()
     for file_id, content in files.items():
         assert cluster.rest.download(file_id) == content
 

@@ -9,6 +9,7 @@ from harness import Cluster, DistributorProcess, Fleet, RESTClient, StorageProce
 from harness.cluster import Gateway, wrong
 from harness.disk import SmallDisk
 from harness.load import Load
+from harness.segment import living_fragments
 
 MIB = 1 << 20
 SETTLE_SECONDS = 60
@@ -226,21 +227,34 @@ def test_a_node_that_is_away_for_too_long_is_replaced_and_taken_back_when_it_ret
     members = Members(fleet, 4, arguments=["--node-grace", "2"])
     files = store_files(members, 30)
     node = members.nodes[2]
-    deleted = members.rest.upload(make_bytes(600_000, "deleted"))["fileID"]
+    members.wait_for_fragments(2 * chunk_count(members))
+    kept = set(living_fragments(node))
+    deleted = list(store_files(members, 10, 599_999))
+    members.wait_for_fragments(2 * chunk_count(members))
+    stale = set(living_fragments(node)) - kept
+    assert stale, "the node has some of what is deleted later"
     node.kill()
     members.wait_for_state(node, "left")
-    members.rest.delete(deleted)
+    for file_id in deleted:
+        members.rest.delete(file_id)
     members.wait_until_settled()
     check(members, files)
     # Any one more can go: there are two copies again.
     members.nodes[0].kill()
     check(members, files)
     members.nodes[0].start()
+    # However long it was away: no memory of a process has the deletions any more.
+    members.distributor.restart()
+    members.rest = RESTClient(members.distributor.http_address)
+    members.wait_for_members(3)
+    assert stale <= set(living_fragments(node))
     node.start()
     members.wait_for_members(4)
     members.wait_until_settled()
-    # What was deleted while it was away does not come back, not even as garbage on its disk.
-    assert members.rest.try_download(deleted).status == 404
+    # What was deleted while it was away does not come back, and goes from its disk.
+    for file_id in deleted:
+        assert members.rest.try_download(file_id).status == 404
+    wait_until(lambda: not stale & set(living_fragments(node)), SETTLE_SECONDS, "the stale fragments are gone", interval=0.5)
     members.wait_for_fragments(2 * chunk_count(members))
     check(members, files)
 

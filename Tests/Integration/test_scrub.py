@@ -1,27 +1,14 @@
 """What rots or goes missing without anybody reading it, and comes back without anybody asking."""
 
-import random
 import re
 
 from harness import Cluster, StorageProcess, make_bytes, wait_until
 from harness.cluster import wrong
-from test_corruption import flip_bit
-
-# Records come after the segment's header.
-SEGMENT_HEADER = 4096
-FLIPS = 1000
 
 
 def passes(node: StorageProcess) -> list[int]:
     """How many fragments each finished scrub found corrupt."""
     return [int(found) for found in re.findall(r"corrupt=(\d+).*scrub finished", node.errors())]
-
-
-def flip_bits(node: StorageProcess, count: int, chance: random.Random) -> None:
-    paths = node.segments()
-    sizes = [path.stat().st_size - SEGMENT_HEADER for path in paths]
-    for path in chance.choices(paths, sizes, k=count):
-        flip_bit(path, chance.randrange(SEGMENT_HEADER, path.stat().st_size), chance.randrange(8))
 
 
 def wait_until_sound(cluster: Cluster, node: StorageProcess, after: int) -> None:
@@ -45,28 +32,6 @@ def check_each_node_alone(cluster: Cluster, files: dict[str, bytes]) -> None:
             assert cluster.rest.download(file_id) == content, f"{file_id} from {node.name}"
         cluster.fleet.start(*others)
         cluster.wait_for_state("up", *others)
-
-
-def test_a_thousand_flipped_bits_are_found_and_repaired_and_none_is_served(fleet):
-    seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    cluster = Cluster(fleet, 3, chunk_size="64KiB", node_arguments=["--scrub-period", "1"])
-    contents = [make_bytes(chance.randrange(200_000), (seed, number)) for number in range(60)]
-    files = {cluster.rest.upload(content)["fileID"]: content for content in contents}
-    cluster.wait_for_repairs()
-    found = 0
-    # One node after the other: of every fragment a good copy is left.
-    for index, node in enumerate(cluster.nodes):
-        before = len(passes(node))
-        flip_bits(node, FLIPS // 3 + (index < FLIPS % 3), chance)
-        for file_id, content in files.items():
-            assert cluster.rest.download(file_id) == content
-        wait_until_sound(cluster, node, before)
-        found += cluster.distributor.errors().count("fragment restored")
-    print(f"{FLIPS} bits flipped, {found} repairs of damaged fragments seen")
-    assert found > 0
-    check_each_node_alone(cluster, files)
 
 
 def test_a_node_that_comes_back_without_its_fragments_gets_them_again(fleet):

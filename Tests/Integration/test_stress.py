@@ -1,21 +1,13 @@
 """Many clients, and processes that die at random. `CHUNKFLOW_SEED` repeats the choices of a run, not its timing."""
 
-import os
-import random
 import time
 
 import pytest
 from harness import Cluster
 from harness.load import Load
+from harness.soak import SOAK_LIMIT, SOAK_SECONDS, make_chance
 
 CI_SECONDS = 15
-SOAK_SECONDS = float(os.environ.get("CHUNKFLOW_SOAK_SECONDS", 600))
-
-
-def make_chance() -> tuple[int, random.Random]:
-    seed = int(os.environ.get("CHUNKFLOW_SEED", 0)) or random.SystemRandom().randrange(1, 1 << 32)
-    print(f"CHUNKFLOW_SEED={seed}")
-    return seed, random.Random(seed)
 
 
 def nodes_die_one_at_a_time(fleet, seconds: float) -> None:
@@ -77,12 +69,12 @@ def test_what_was_acknowledged_survives_the_kill_of_any_processes(fleet):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(SOAK_SECONDS + 600)
+@pytest.mark.timeout(SOAK_LIMIT)
 def test_no_client_notices_for_long_that_nodes_die_and_hang_one_at_a_time(fleet):
     nodes_die_one_at_a_time(fleet, SOAK_SECONDS)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(SOAK_SECONDS + 600)
+@pytest.mark.timeout(SOAK_LIMIT)
 def test_what_was_acknowledged_survives_for_long_the_kill_of_any_processes(fleet):
     everything_dies(fleet, SOAK_SECONDS)
