@@ -39,7 +39,9 @@ unit: build-dependencies ## build everything once, run the tests of the targets
 integration: build test-dependencies $(VENV)/ready ## run the tests that start the executables (ARGS="-k restart")
 	$(VENV)/bin/pytest $(INTEGRATION) -m "not soak" $(ARGS)
 
-soak: build test-dependencies $(VENV)/ready ## run the long tests
+soak: build test-dependencies $(VENV)/ready ## run the long tests, two hours (CHUNKFLOW_SOAK_SECONDS=600 for each, CHUNKFLOW_SEEDS=5000 of the simulation)
+	$(SWIFT) build -c release --build-tests
+	CHUNKFLOW_SEEDS=$${CHUNKFLOW_SEEDS:-5000} $(SWIFT) test -c release --skip-build --filter SimulationTests
 	$(VENV)/bin/pytest $(INTEGRATION) -m soak $(ARGS)
 
 containers: ## build the images, start docker-compose.yaml and use it (COMPOSE="podman-compose" ENGINE=podman)

@@ -16,9 +16,11 @@ class Load:
     those that were stored, or a file that is not there. `failures` is what may be when the server itself is away.
     """
 
-    def __init__(self, rest: RESTClient, client_count: int, seed: int, largest: int):
+    def __init__(self, rest: RESTClient, client_count: int, seed: int, largest: int, storage_classes: list[str | None] = [None]):
+        """Each upload has one of `storage_classes`, None for the cluster's own."""
         self.rest = rest
         self.largest = largest
+        self.storage_classes = storage_classes
         # SHA-256 by fileID.
         self.files: dict[str, bytes] = {}
         self.uncertain = 0
@@ -70,7 +72,7 @@ class Load:
         size = int(self.largest ** chance.random())
         content = make_bytes(size, chance.random())
         try:
-            response = self.rest.try_upload(content)
+            response = self.rest.try_upload(content, storage_class=chance.choice(self.storage_classes))
         except (OSError, http.client.HTTPException):
             with self._lock:
                 self.uncertain += 1

@@ -76,9 +76,12 @@ class RESTClient:
         assert file["size"] == len(content), file
         return file
 
-    def try_upload(self, content: bytes, name: str = "file.bin", content_type: str = "application/octet-stream") -> Response:
+    def try_upload(
+        self, content: bytes, name: str = "file.bin", content_type: str = "application/octet-stream", storage_class: str | None = None
+    ) -> Response:
         body, form_type = multipart_body([("file", name, content_type, content)])
-        return self.request("POST", "/upload", body, {"Content-Type": form_type})
+        path = f"/upload?storage-class={storage_class}" if storage_class else "/upload"
+        return self.request("POST", path, body, {"Content-Type": form_type})
 
     def download(self, file_id: str) -> bytes:
         response = self.try_download(file_id)
