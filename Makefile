@@ -29,7 +29,7 @@ build: build-dependencies ## build chunkflow, distributor and storage into .buil
 	$(SWIFT) build -c release --product distributor
 	$(SWIFT) build -c release --product storage
 
-test: lint unit integration ## everything that must pass before a change goes in
+test: lint unit integration containers ## everything that must pass before a change goes in (CONTAINERS=no leaves out the containers)
 
 unit: build-dependencies ## build everything once, run the tests of the targets
 	$(SWIFT) build -c release --build-tests
@@ -44,7 +44,7 @@ soak: build test-dependencies $(VENV)/ready ## run the long tests, two hours (CH
 	CHUNKFLOW_SEEDS=$${CHUNKFLOW_SEEDS:-5000} $(SWIFT) test -c release --skip-build --filter SimulationTests
 	$(VENV)/bin/pytest $(INTEGRATION) -m soak $(ARGS)
 
-containers: ## build the images, start docker-compose.yaml and use it (COMPOSE="podman-compose" ENGINE=podman)
+containers: test-dependencies ## build the images with docker or podman, start docker-compose.yaml and use it
 	scripts/check-containers.sh
 
 benchmark: build benchmark-dependencies $(VENV)/ready ## run every script of benchmarks/

@@ -15,7 +15,7 @@ packages=(
 for_tests=(
     curl           # integration tests
     iproute2       # integration tests that cut networks
-    prometheus     # promtool, which checks the metrics
+    prometheus     # checks the metrics and asks for what the dashboards show
     python3        # integration tests
     python3-venv
 )
