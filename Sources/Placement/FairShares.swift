@@ -16,12 +16,13 @@ struct FairShares {
         self.partitionCount = partitionCount
         self.replicas = replicas
         self.zones = zones
-        let heaviest = weights.max() ?? 1
         let limit = Double(partitionCount)
         var shares = [Double](repeating: 0, count: weights.count)
         var open = Array(weights.indices)
         var rest = limit * Double(replicas)
         while !open.isEmpty {
+            // Of those that are left: beside a weight of a million, the smallest that there is would be none at all.
+            let heaviest = open.reduce(0) { max($0, weights[$1]) }
             let total = open.reduce(0) { $0 + weights[$1] / heaviest }
             for node in open { shares[node] = rest * (weights[node] / heaviest) / total }
             let capped = open.filter { shares[$0] >= limit }

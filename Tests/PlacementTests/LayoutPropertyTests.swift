@@ -81,6 +81,23 @@ import Testing
         }
     }
 
+    @Test("weights of any size, side by side, make a layout", arguments: UInt64(200)..<220)
+    func extremeWeights(seed: UInt64) throws {
+        let random = SeededRandom(seed: seed)
+        let sizes = [Double.leastNonzeroMagnitude, 1e-300, 1e-9, 1, 1e6, 1e300, Double.greatestFiniteMagnitude]
+        let nodes = members(0..<(1 + random.next(in: 0..<6)), weight: { _ in sizes[random.next(in: 0..<sizes.count)] })
+        for replicas in 1...3 {
+            let layout = try Layout.initial(members: nodes, replicas: replicas, partitionCount: 64)
+            #expect(layout.holdings.values.reduce(0, +) == 64 * min(replicas, nodes.count), "seed \(seed)")
+            let byWeight = nodes.sorted { $0.weight < $1.weight }
+            for (lighter, heavier) in zip(byWeight, byWeight.dropFirst()) where lighter.weight < heavier.weight {
+                #expect(layout.holdings[lighter.node, default: 0] <= layout.holdings[heavier.node, default: 0], "seed \(seed)")
+            }
+            let fewer = try layout.next(members: Array(nodes.dropLast(nodes.count / 2)), replicas: replicas)
+            #expect(fewer.holdings.values.reduce(0, +) == 64 * fewer.replicas, "seed \(seed)")
+        }
+    }
+
     @Test("a layout of 200 nodes and 8,192 partitions is fair; so is the one with a node more")
     func large() throws {
         let time = SystemTime()
