@@ -3,6 +3,14 @@ internal import ObjectStore
 
 struct AddressDocument: Decodable {
     let address: String
+
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case address
+    }
+
+    init(from decoder: any Decoder) throws {
+        address = try decoder.order(CodingKeys.self).decode(String.self, forKey: .address)
+    }
 }
 
 struct NodeDocument: Encodable {
@@ -10,9 +18,32 @@ struct NodeDocument: Encodable {
 }
 
 /// The body of an order that changes a node's part. All of it may be left out.
-struct ChangeDocument: Decodable {
-    let force: Bool?
-    let weight: Double?
+struct ForceDocument: Decodable {
+    let force: Bool
+
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case force
+    }
+
+    init(from decoder: any Decoder) throws {
+        force = try decoder.order(CodingKeys.self).decodeIfPresent(Bool.self, forKey: .force) ?? false
+    }
+}
+
+/// The body of an order that changes a node's weight.
+struct WeightDocument: Decodable {
+    let weight: Double
+    let force: Bool
+
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case weight, force
+    }
+
+    init(from decoder: any Decoder) throws {
+        let order = try decoder.order(CodingKeys.self)
+        weight = try order.decode(Double.self, forKey: .weight)
+        force = try order.decodeIfPresent(Bool.self, forKey: .force) ?? false
+    }
 }
 
 /// The change that a plan is asked for: exactly one member.
@@ -20,6 +51,16 @@ struct PlanDocument: Decodable {
     struct Weight: Decodable {
         let node: String
         let weight: Double
+
+        private enum CodingKeys: CodingKey, CaseIterable {
+            case node, weight
+        }
+
+        init(from decoder: any Decoder) throws {
+            let order = try decoder.order(CodingKeys.self)
+            node = try order.decode(String.self, forKey: .node)
+            weight = try order.decode(Double.self, forKey: .weight)
+        }
     }
 
     let drain: String?
@@ -27,12 +68,24 @@ struct PlanDocument: Decodable {
     let restore: String?
     let setWeight: Weight?
 
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case drain, remove, restore, setWeight
+    }
+
+    init(from decoder: any Decoder) throws {
+        let order = try decoder.order(CodingKeys.self)
+        drain = try order.decodeIfPresent(String.self, forKey: .drain)
+        remove = try order.decodeIfPresent(String.self, forKey: .remove)
+        restore = try order.decodeIfPresent(String.self, forKey: .restore)
+        setWeight = try order.decodeIfPresent(Weight.self, forKey: .setWeight)
+    }
+
     func change() throws -> LayoutChange {
         let changes: [LayoutChange] = try [
             drain.map { .drain(try AdministrationRoutes.node($0)) },
             remove.map { .remove(try AdministrationRoutes.node($0)) },
             restore.map { .restore(try AdministrationRoutes.node($0)) },
-            setWeight.map { .setWeight(try AdministrationRoutes.node($0.node), $0.weight) },
+            setWeight.map { .setWeight(try AdministrationRoutes.node($0.node), try AdministrationRoutes.weight($0.weight)) },
         ].compactMap { $0 }
         guard changes.count == 1, let change = changes.first else {
             throw AdministrationRoutes.malformed("exactly one of drain, remove, restore and setWeight is expected")

@@ -27,26 +27,28 @@ public struct AdministrationRoutes: Sendable {
                 let node = try await asking { try await $0.addNode(at: address) }
                 return try Self.answer(NodeDocument(node: node.description), status: .created)
             },
-            change("drain") { node, _ in .drain(node) },
-            change("remove") { node, _ in .remove(node) },
-            change("restore") { node, _ in .restore(node) },
-            change("weight", method: .PUT) { node, document in
-                guard let weight = document.weight else { throw Self.malformed("weight is missing") }
-                return .setWeight(node, weight)
+            change("drain", LayoutChange.drain),
+            change("remove", LayoutChange.remove),
+            change("restore", LayoutChange.restore),
+            Route(.PUT, "/cluster/nodes/{node}/weight") { request, parameters in
+                let document = try await Self.body(request, as: WeightDocument.self)
+                let change = LayoutChange.setWeight(try Self.node(parameters["node"]), try Self.weight(document.weight))
+                return try await make(change, force: document.force)
             },
             Route(.POST, "/cluster/pause") { _, _ in try await pause(true) },
             Route(.POST, "/cluster/resume") { _, _ in try await pause(false) },
         ]
     }
 
-    private func change(
-        _ name: String, method: HTTPMethod = .POST, _ make: @escaping @Sendable (NodeID, ChangeDocument) throws -> LayoutChange
-    ) -> Route {
-        Route(method, "/cluster/nodes/{node}/\(name)") { request, parameters in
-            let document = try await Self.body(request, as: ChangeDocument.self)
-            let change = try make(try Self.node(parameters["node"]), document)
-            return try Self.answer(LayoutPlanDocument(try await asking { try await $0.apply(change, force: document.force ?? false) }))
+    private func change(_ name: String, _ change: @escaping @Sendable (NodeID) -> LayoutChange) -> Route {
+        Route(.POST, "/cluster/nodes/{node}/\(name)") { request, parameters in
+            let document = try await Self.body(request, as: ForceDocument.self)
+            return try await make(change(try Self.node(parameters["node"])), force: document.force)
         }
+    }
+
+    private func make(_ change: LayoutChange, force: Bool) async throws -> HTTPResponse {
+        try Self.answer(LayoutPlanDocument(try await asking { try await $0.apply(change, force: force) }))
     }
 
     private func pause(_ isPaused: Bool) async throws -> HTTPResponse {
@@ -64,6 +66,8 @@ public struct AdministrationRoutes: Sendable {
         }
         do {
             return try JSONDecoder().decode(Document.self, from: bytes.readableBytes == 0 ? Data("{}".utf8) : Data(bytes.readableBytesView))
+        } catch let problem as Problem {
+            throw problem
         } catch {
             throw malformed("the body is not the JSON object that is expected here")
         }
@@ -72,6 +76,13 @@ public struct AdministrationRoutes: Sendable {
     static func node(_ text: String) throws -> NodeID {
         guard let node = NodeID(text) else { throw malformed("a node is named by its id, as GET /cluster shows it") }
         return node
+    }
+
+    static func weight(_ weight: Double) throws -> Double {
+        guard LayoutChange.acceptsWeight(weight) else {
+            throw malformed("a weight is more than 0 and at most \(Int(LayoutChange.largestWeight))")
+        }
+        return weight
     }
 
     static func malformed(_ detail: String) -> Problem {
@@ -111,7 +122,7 @@ extension Problem {
         case .refused(let detail):
             self.init(.conflict, "change-refused", title: "The change would be unsafe; force does it all the same", detail: detail)
         case .invalid(let detail):
-            self.init(.badRequest, "change-invalid", title: "The change makes no sense", detail: detail)
+            self.init(.conflict, "change-invalid", title: "The change makes no sense", detail: detail)
         }
     }
 }

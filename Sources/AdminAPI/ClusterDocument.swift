@@ -69,6 +69,21 @@ struct ClusterDocument: Encodable {
         let movedBytes: Int64
         let bytesPerSecond: Int64
         let secondsLeft: Int64?
+
+        private enum CodingKeys: CodingKey {
+            case toVersion, blobsLeft, bytesLeft, movedBytes, bytesPerSecond, secondsLeft
+        }
+
+        /// Every member is always there; `secondsLeft` is null while nothing moves.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(toVersion, forKey: .toVersion)
+            try container.encode(blobsLeft, forKey: .blobsLeft)
+            try container.encode(bytesLeft, forKey: .bytesLeft)
+            try container.encode(movedBytes, forKey: .movedBytes)
+            try container.encode(bytesPerSecond, forKey: .bytesPerSecond)
+            try container.encode(secondsLeft, forKey: .secondsLeft)
+        }
     }
 
     private enum CodingKeys: CodingKey {

@@ -34,7 +34,10 @@ public struct NodeHealthRoutes: Sendable {
             [
                 Route(method, "/health/live") { _, _ in try .json(["status": "live"], headers: ["Cache-Control": "no-store"]) },
                 Route(method, "/health/ready") { _, _ in
-                    guard isReady() else { throw Problem(.serviceUnavailable, "not-ready", title: "The node does not serve yet") }
+                    guard isReady() else {
+                        throw Problem(
+                            .serviceUnavailable, "not-ready", title: "The node does not serve yet", fields: [.init("Retry-After", "1")])
+                    }
                     return try .json(["status": "ready"], headers: ["Cache-Control": "no-store"])
                 },
             ]

@@ -54,7 +54,7 @@ public struct RESTRoutes<Store: FileStore>: Sendable {
     private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
         var limit = limits.defaultPageSize
         if let text = try request.target.queryValue("limit") {
-            guard let number = Int(text), (1...limits.maximumPageSize).contains(number) else {
+            guard let number = Int(text), number.description == text, (1...limits.maximumPageSize).contains(number) else {
                 throw Problem(
                     .badRequest, "malformed-limit", title: "This limit cannot be used",
                     detail: "limit is a number from 1 to \(limits.maximumPageSize)")

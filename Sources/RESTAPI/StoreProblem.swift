@@ -16,7 +16,7 @@ public func storeProblem(for error: any Error) -> Problem? {
             detail: "\(available) available, \(required) required", fields: retrySoon)
     case .storageClassUnavailable(let storageClass, let required, let available):
         return Problem(
-            .badRequest, "storage-class-unavailable", title: "The storage class needs more storage nodes than there are",
+            .conflict, "storage-class-unavailable", title: "The storage class needs more storage nodes than there are",
             detail: "\(storageClass) needs \(required) nodes, the cluster has \(available)")
     case .quorumNotReached(_, let acknowledged, let required, _):
         return Problem(

@@ -275,7 +275,7 @@ struct ClusterCommandTests {
     }
 
     private static let refusals: [(status: HTTPResponseStatus, type: String, exit: Client.ExitStatus)] = [
-        (.badRequest, "change-invalid", .failure), (.conflict, "change-refused", .failure), (.conflict, "node-not-admitted", .failure),
+        (.conflict, "change-invalid", .failure), (.conflict, "change-refused", .failure), (.conflict, "node-not-admitted", .failure),
         (.notFound, "node-not-found", .notFound), (.badGateway, "node-unreachable", .unavailable),
         (.internalServerError, "metadata-failure", .failure),
     ]

@@ -167,7 +167,7 @@ def test_an_upload_chooses_its_storage_class(fleet):
         before += count
         assert cluster.rest.download(answer.json()["fileID"]) == content
     refused = upload("ec-4-2")
-    assert refused.status == 400 and refused.problem()["type"].endswith("storage-class-unavailable"), f"{refused}"
+    assert refused.status == 409 and refused.problem()["type"].endswith("storage-class-unavailable"), f"{refused}"
     assert "6" in refused.problem()["detail"] and "4" in refused.problem()["detail"]
     for unknown in ("gold", "ec-1-1", "replicated-0", "ec-4-2-1", ""):
         refused = upload(unknown)

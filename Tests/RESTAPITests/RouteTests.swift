@@ -251,7 +251,7 @@ struct RouteTests {
             target = "/files?limit=2&cursor=\(cursor)"
         }
         #expect(seen == keys.map { .text($0) })
-        for query in ["limit=0", "limit=1001", "limit=x", "limit=", "cursor=x", "limit=%zz"] {
+        for query in ["limit=0", "limit=1001", "limit=x", "limit=%2B5", "limit=05", "limit=", "cursor=x", "limit=%zz"] {
             #expect(try await Self.ask(.GET, "/files?\(query)", of: store).status == 400, "\(query)")
         }
     }

@@ -34,6 +34,11 @@ public enum LayoutChange: Hashable, Sendable {
     case setWeight(NodeID, Double)
     /// Takes a draining node, or one that was removed and answers again, back in.
     case restore(NodeID)
+
+    public static let largestWeight = 1e6
+
+    /// Whether a node can have the weight: more than 0, at most ``largestWeight``.
+    public static func acceptsWeight(_ weight: Double) -> Bool { weight > 0 && weight <= largestWeight }
 }
 
 /// What a change of layout moves.
@@ -49,6 +54,19 @@ public struct LayoutPlan: Hashable, Sendable {
     public let members: [LayoutMemberStatus]
     /// Why the change is not made unless it is forced; nil when it is safe. A plan that was carried out has none.
     public var refusal: String?
+
+    public init(
+        fromVersion: Int, toVersion: Int, movedPartitions: Int, leastPartitions: Int, movedBytes: Int64, members: [LayoutMemberStatus],
+        refusal: String? = nil
+    ) {
+        self.fromVersion = fromVersion
+        self.toVersion = toVersion
+        self.movedPartitions = movedPartitions
+        self.leastPartitions = leastPartitions
+        self.movedBytes = movedBytes
+        self.members = members
+        self.refusal = refusal
+    }
 }
 
 public struct LayoutMemberStatus: Hashable, Sendable {

@@ -8,7 +8,6 @@ internal import Placement
 /// Changes of the cluster: one at a time, each saved in one transaction before anybody works by it.
 extension ObjectStore: ClusterAdministration {
     static let pausedFlag = "background-paused"
-    private static let weightLimit = 1e6
 
     public func layoutStatus() async throws -> LayoutStatus {
         let layout = map.current
@@ -144,9 +143,9 @@ extension ObjectStore: ClusterAdministration {
         case (.remove, _): record.membership = .left
         case (.restore, _): record.membership = .member
         case (.setWeight(_, let weight), _):
-            guard weight.isFinite, weight > 0, weight <= Self.weightLimit else {
+            guard LayoutChange.acceptsWeight(weight) else {
                 throw AdministrationError.invalid(
-                    detail: "a weight of \(weight): more than 0 and at most \(Int(Self.weightLimit)) is accepted")
+                    detail: "a weight of \(weight): more than 0 and at most \(Int(LayoutChange.largestWeight)) is accepted")
             }
             record.weight = weight
         }
