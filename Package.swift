@@ -6,7 +6,7 @@ import PackageDescription
 //   distributor   storage   chunkflow          executables: parse arguments, run
 //            ServerAssembly    Client          wiring of the server roles | the command line client
 //   RESTAPI   AdminAPI   ClusterService        edges: HTTP and gRPC to domain calls
-//      HTTPEdge |      |    StorageService
+//      HTTPEdge |      |    StorageService         APIDescription (openapi.yaml, for AdminAPI to serve)
 //        ObjectStore         |                 write and read path, repair, collection
 //   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore      PrometheusMetrics (backend of swift-metrics)
 //                 Core                         no I/O
@@ -33,6 +33,7 @@ let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "g
 let swiftProtobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -69,6 +70,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -101,7 +103,11 @@ let package = Package(
             ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
         library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging, metrics]),
         library("RESTAPI", ["Core", "ErasureCoding", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
-        library("AdminAPI", ["Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
+        .target(
+            name: "APIDescription", dependencies: [crypto, yams],
+            // In the executable: a container has nothing beside it.
+            resources: [.embedInCode("openapi.yaml"), .embedInCode("docs.css")], swiftSettings: swiftSettings),
+        library("AdminAPI", ["APIDescription", "Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",
@@ -133,7 +139,12 @@ let package = Package(
                 "Core", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging,
             ]),
         tests(
-            "RESTAPITests", ["RESTAPI", "AdminAPI", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioPosix, nioHTTP1, logging]),
+            "RESTAPITests",
+            [
+                "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ObjectStore", "Metadata", "PrometheusMetrics",
+                "Core",
+                nioCore, nioPosix, nioHTTP1, logging,
+            ]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Placement", "Core", nioCore]),

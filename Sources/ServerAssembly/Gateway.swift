@@ -81,10 +81,7 @@ struct Gateway: Sendable {
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
         let router = Router(
-            routes: MetricsRoutes(registry: ServerMetrics.registry).routes + RESTRoutes(store: store).routes
-                + AdminRoutes(store: store).routes + AdministrationRoutes(store).routes
-                + backups.routes,
-            problem: storeProblem)
+            routes: GatewayRoutes.all(store, store, backups: backups, metrics: ServerMetrics.registry), problem: storeProblem)
         let http = try await ServerProcess.listening("http", at: settings.http) {
             try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
         }

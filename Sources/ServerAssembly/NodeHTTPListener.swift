@@ -25,8 +25,7 @@ struct NodeHTTPListener: Sendable {
         var limits = HTTPLimits()
         limits.shutdownTime = settings.process.shutdownTimeout
         let router = Router(
-            routes: MetricsRoutes(registry: ServerMetrics.registry).routes
-                + NodeHealthRoutes(isReady: { ready.isReady.load(ordering: .relaxed) }).routes,
+            routes: NodeRoutes.all(isReady: { ready.isReady.load(ordering: .relaxed) }, metrics: ServerMetrics.registry),
             problem: { _ in nil })
         do {
             let server = try await ServerProcess.listening("http", at: settings.http) {
