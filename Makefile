@@ -15,7 +15,7 @@ INTEGRATION := Tests/Integration
 TIMED_TESTS := ClusterTests|RESTAPITests|ClientTests
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration soak containers benchmark lint format proto clean
+.PHONY: help run build test unit integration soak containers benchmark lint format docs proto clean
 .PHONY: build-dependencies test-dependencies benchmark-dependencies
 
 help: ## list the targets
@@ -62,6 +62,9 @@ lint: build-dependencies ## check the format of the sources
 
 format: build-dependencies ## format the sources
 	$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
+
+docs: build-dependencies ## write the table of docs/settings.md anew, from the code
+	CHUNKFLOW_WRITE_DOCS=1 $(SWIFT) test -c release --filter SettingsTests
 
 proto: build-dependencies ## generate the Swift of proto/ again
 	scripts/generate-proto.sh

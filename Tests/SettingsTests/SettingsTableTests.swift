@@ -97,9 +97,21 @@ struct SettingsTableTests {
     func documentation() throws {
         let tests = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
         let page = tests.appending(path: "../../docs/settings.md").standardized
-        let text = try String(contentsOf: page, encoding: .utf8)
-        for row in SettingsTable.markdownRows {
-            #expect(text.contains(row), "docs/settings.md lacks this line: \(row)")
+        let lines = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "\n")
+        let isRow = { (line: String) in line.hasPrefix("| `--") }
+        let rows = lines.filter(isRow)
+        if ProcessInfo.processInfo.environment["CHUNKFLOW_WRITE_DOCS"] != nil {
+            let first = try #require(lines.firstIndex(where: isRow))
+            let written = lines[..<first].filter { !isRow($0) } + SettingsTable.markdownRows + lines[first...].filter { !isRow($0) }
+            try written.joined(separator: "\n").write(to: page, atomically: true, encoding: .utf8)
+            return
         }
+        for row in SettingsTable.markdownRows where !rows.contains(row) {
+            Issue.record("docs/settings.md lacks this line (make docs writes it): \(row)")
+        }
+        for row in rows where !SettingsTable.markdownRows.contains(row) {
+            Issue.record("docs/settings.md has this line, and there is no such setting (make docs removes it): \(row)")
+        }
+        #expect(rows == SettingsTable.markdownRows || Set(rows) != Set(SettingsTable.markdownRows), "in another order, or twice: make docs")
     }
 }
