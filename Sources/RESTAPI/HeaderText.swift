@@ -65,16 +65,17 @@ struct ParameterizedValue {
     }
 
     /// Reads a quoted string. A backslash escapes a quotation mark or a backslash; before anything else it stands for
-    /// itself, as some browsers send `C:\folder\name`.
+    /// itself, as some browsers send `C:\folder\name`; before the last mark of all too, as they send `C:\folder\`.
     private static func readQuoted(_ bytes: [UInt8], _ position: inout Int) -> String? {
         position += 1
         var content: [UInt8] = []
+        let lastMark = bytes.lastIndex(of: UInt8(ascii: "\"")) ?? bytes.endIndex
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
             if byte == UInt8(ascii: "\"") { return String(decoding: content, as: UTF8.self) }
             if byte == UInt8(ascii: "\\"), position < bytes.count,
-                bytes[position] == UInt8(ascii: "\"") || bytes[position] == UInt8(ascii: "\\")
+                bytes[position] == UInt8(ascii: "\"") && position < lastMark || bytes[position] == UInt8(ascii: "\\")
             {
                 content.append(bytes[position])
                 position += 1

@@ -149,6 +149,7 @@ struct MultipartParserTests {
             (#"filename="a\"b.txt""#, "a\"b.txt"),
             (#"filename="a\\b.txt""#, #"a\b.txt"#),
             (#"filename="C:\folder\file.txt""#, #"C:\folder\file.txt"#),
+            (#"filename="C:\folder\""#, #"C:\folder\"#),
             ("filename=\"a%22b%0Ac%41.txt\"", "a\"b\nc%41.txt"),
             ("filename=\"naïve.txt\"", "naïve.txt"),
             ("filename=\"fallback\"; filename*=UTF-8''na%C3%AFve%20file.txt", "naïve file.txt"),
