@@ -15,7 +15,7 @@ RUN --mount=type=cache,id=chunkflow-build,target=/source/.build,sharing=locked \
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libisal2 libsqlite3-0 zlib1g \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && groupadd --system --gid 10001 chunkflow \
     && useradd --system --uid 10001 --gid chunkflow --home-dir /var/lib/chunkflow --shell /usr/sbin/nologin chunkflow \
     && install --directory --owner chunkflow --group chunkflow --mode 0750 /var/lib/chunkflow

@@ -82,6 +82,24 @@ def test_the_health_check_tells_ready_from_not_ready_from_gone(fleet):
     assert container_health(f"0.0.0.0:{distributor.http_address[1]}") != 0
 
 
+def check_containers(path: Path, **environment: str) -> subprocess.CompletedProcess:
+    """scripts/check-containers.sh where no programs are but those that it needs to find that out."""
+    for name in ("bash", "dirname"):
+        (path / name).symlink_to(shutil.which(name))
+    environment = {"PATH": str(path), "CONTAINERS_PREPARE": "/nonexistent", **environment}
+    return subprocess.run(["bash", "scripts/check-containers.sh"], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=30)
+
+
+def test_containers_are_never_left_out_silently(tmp_path):
+    done = check_containers(tmp_path)
+    assert done.returncode == 1 and "make test CONTAINERS=no" in done.stderr, done.stderr
+
+
+def test_containers_can_be_left_out(tmp_path):
+    done = check_containers(tmp_path, CONTAINERS="no")
+    assert done.returncode == 0 and "left out" in done.stdout, done.stderr
+
+
 # docker-compose.yaml
 
 
