@@ -28,7 +28,9 @@ final class HTTPConnection: Sendable {
     func serve() async {
         await withTaskGroup { group in
             group.addTask {
-                while let incoming = try? await self.inbox.next() { await self.exchange(incoming) }
+                while let incoming = try? await self.inbox.next() {
+                    await RequestScope.$id.withValue(incoming.request.id) { await self.exchange(incoming) }
+                }
             }
             try? await self.channel.closeFuture.get()
             group.cancelAll()

@@ -17,7 +17,7 @@ public enum ServerProcess {
     /// Must be called before any Swift concurrency runs.
     ///
     /// Runs Swift tasks on the event loops (no hop between a socket and the code that handles its bytes), and keeps malloc from
-    /// giving buffers of this program's usual sizes back to the kernel after every use. Both were measured, see docs/measurements.md.
+    /// giving buffers of this program's usual sizes back to the kernel after every use: docs/decisions/0004-node-protocol.md.
     public static func prepare() {
         _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
         #if canImport(Glibc)
@@ -64,8 +64,10 @@ public enum ServerProcess {
         }
     }
 
+    /// Its lines carry the id of the request that they are written for.
     static func logger(_ label: String, settings: ProcessSettings) -> Logger {
-        var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0) })
+        let requests = Logger.MetadataProvider { RequestScope.id.map { ["request_id": .string($0)] } ?? [:] }
+        var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0, metadataProvider: requests) })
         logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
         return logger
     }

@@ -16,6 +16,9 @@ def test_an_upload_survives_the_kill_of_a_node_and_what_the_node_missed_is_made_
     cluster.nodes[1].kill()
     response = upload.finish()
     assert response.status == 201, f"{response}"
+    # What the store, far below the request, says of the node can be found by the request's id.
+    request_id = response.headers["X-Request-ID"]
+    assert [line for line in cluster.distributor.errors().splitlines() if "a fragment was not written" in line and request_id in line]
     file_id = response.json()["fileID"]
     assert cluster.rest.download(file_id) == content
     cluster.nodes[1].start()

@@ -434,6 +434,31 @@ struct ConnectionTests {
         }
     }
 
+    @Test("what a request has done in its tasks can be told by its id")
+    func requestScope() async throws {
+        let route = Route(.GET, "/scope") { _, _ in
+            let here = RequestScope.id ?? "none"
+            let inChildTask = await withTaskGroup(of: String.self) { group in
+                group.addTask { RequestScope.id ?? "none" }
+                return await group.next() ?? "none"
+            }
+            let text = ByteBuffer(string: "\(here) \(inChildTask) ")
+            return HTTPResponse(
+                status: .ok,
+                body: .stream(byteCount: Int64(text.readableBytes + here.utf8.count)) { writer in
+                    try await writer.write(text)
+                    try await writer.write(ByteBuffer(string: RequestScope.id ?? "none"))
+                })
+        }
+        try await TestServer.run(extra: [route]) { test in
+            let client = try await test.connect()
+            for id in ["first", "second"] {
+                let response = try await client.exchange(Self.get("/scope", "X-Request-ID: \(id)\r\n"))
+                #expect(response.text == "\(id) \(id) \(id)")
+            }
+        }
+    }
+
     @Test("requests have names, and nothing that a client sends forges a log line")
     func requestIdentifiers() async throws {
         try await TestServer.run { test in

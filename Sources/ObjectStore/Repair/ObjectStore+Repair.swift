@@ -10,6 +10,7 @@ extension ObjectStore {
     private static let batchSize = 64
 
     func requestRepair(of fragment: FragmentID, on node: NodeID, layoutVersion: Int, reason: RepairRecord.Reason) {
+        logger.debug("a fragment is to be restored", metadata: ["fragment": "\(fragment)", "node": "\(node)", "reason": "\(reason)"])
         repairReports.add(
             RepairRecord(fragment: fragment, node: node, layoutVersion: layoutVersion, reason: reason, attempts: 0, dueAt: time.now()))
         repairRequested.raise()
