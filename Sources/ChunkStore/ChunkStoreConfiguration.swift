@@ -5,7 +5,7 @@ extension ChunkStore {
     public enum Limits {
         /// Bytes of a fragment's descriptor.
         public static let maximumDescriptorSize = 8 * 1024
-        /// Bytes of a fragment's payload.
+        /// Bytes of a fragment's payload, and of what a store is configured to take.
         public static let maximumFragmentSize = 256 * 1024 * 1024
     }
 
@@ -27,10 +27,13 @@ extension ChunkStore {
         public var checkpointInterval: Int
         /// A segment with a smaller share of living bytes is rewritten by ``ChunkStore/compact()``. 0 to 1.
         public var compactionLiveRatio: Double
+        /// Bytes of a fragment's payload. 1 to ``ChunkStore/Limits/maximumFragmentSize``.
+        public var maximumFragmentSize: Int
 
         public init(
             segmentSize: Int = 1 << 30, durability: Durability = .fsync, reserveBytes: Int = 256 << 20, smallFragmentLimit: Int = 256 << 10,
-            maximumLanes: Int = 1_024, checkpointInterval: Int = 1 << 30, compactionLiveRatio: Double = 0.5
+            maximumLanes: Int = 1_024, checkpointInterval: Int = 1 << 30, compactionLiveRatio: Double = 0.5,
+            maximumFragmentSize: Int = Limits.maximumFragmentSize
         ) {
             self.segmentSize = segmentSize
             self.durability = durability
@@ -39,6 +42,7 @@ extension ChunkStore {
             self.maximumLanes = maximumLanes
             self.checkpointInterval = checkpointInterval
             self.compactionLiveRatio = compactionLiveRatio
+            self.maximumFragmentSize = maximumFragmentSize
         }
 
         /// - Throws: ``ChunkStoreError/invalid(detail:)`` naming the first value that makes no sense.
@@ -48,6 +52,10 @@ extension ChunkStore {
             }
             guard (0...4 << 20).contains(smallFragmentLimit) else {
                 throw ChunkStoreError.invalid(detail: "smallFragmentLimit is 0 to 4 MiB, not \(smallFragmentLimit)")
+            }
+            guard (1...Limits.maximumFragmentSize).contains(maximumFragmentSize) else {
+                throw ChunkStoreError.invalid(
+                    detail: "maximumFragmentSize is 1 to \(Limits.maximumFragmentSize), not \(maximumFragmentSize)")
             }
             guard maximumLanes > 0, checkpointInterval > 0, reserveBytes >= 0, (0...1).contains(compactionLiveRatio) else {
                 throw ChunkStoreError.invalid(detail: "a limit of the store is out of range: \(self)")

@@ -25,12 +25,13 @@ public final class ClusterServer: Service {
     ///   - listen: where to listen; the host must be an IP address or `localhost`.
     ///   - secret: demanded with every call but health checks; nil for none.
     ///   - shutdownTimeout: how long calls in progress may take to finish.
+    ///   - maximumFragmentSize: bytes of payload that one put may carry.
     public convenience init(
-        node: any ChunkTransport, listen: HostPort, secret: String?, shutdownTimeout: Duration, time: any TimeSource = SystemTime(),
-        logger: Logger
+        node: any ChunkTransport, listen: HostPort, secret: String?, shutdownTimeout: Duration,
+        maximumFragmentSize: Int = TransportLimits.maximumFragmentSize, time: any TimeSource = SystemTime(), logger: Logger
     ) {
         self.init(
-            services: [NodeService(node: node), FragmentTransferService(node: node)],
+            services: [NodeService(node: node), FragmentTransferService(node: node, maximumFragmentSize: maximumFragmentSize)],
             names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service], listen: listen, secret: secret,
             shutdownTimeout: shutdownTimeout, time: time, logger: logger)
     }

@@ -12,6 +12,8 @@ struct FragmentTransferService: RegistrableRPCService {
     private static let piecesInFlight = 2
 
     let node: any ChunkTransport
+    /// Bytes of payload that one put may carry.
+    let maximumFragmentSize: Int
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
@@ -69,8 +71,8 @@ struct FragmentTransferService: RegistrableRPCService {
             switch frame {
             case .piece(let piece):
                 byteCount += piece.bytes.readableBytes
-                guard byteCount <= TransportLimits.maximumFragmentSize else {
-                    throw NodeError.invalid(detail: "a fragment beyond \(TransportLimits.maximumFragmentSize) bytes")
+                guard byteCount <= maximumFragmentSize else {
+                    throw NodeError.invalid(detail: "a fragment beyond \(maximumFragmentSize) bytes")
                 }
                 try await pieces.send(piece)
             case .end(let sent):

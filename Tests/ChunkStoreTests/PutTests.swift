@@ -59,6 +59,20 @@ struct PutTests {
         #expect(store.all().map(\.id) == [StoreFixture.id(2)])
     }
 
+    @Test("a fragment of more than the limit is refused in mid-put and leaves nothing, small or large", arguments: [64 << 10, 4 << 20])
+    func limitOfAFragment(limit: Int) async throws {
+        let disk = SimulatedDisk()
+        var configuration = StoreFixture.configuration(smallFragmentLimit: 256 << 10)
+        configuration.maximumFragmentSize = limit
+        let store = try await StoreFixture.open(disk, configuration: configuration)
+        try await store.put(StoreFixture.id(2), StoreFixture.bytes(limit, seed: 2))
+        for excess in [1, Piece.blockSize, limit] {
+            await expectFailure(.invalid) { try await store.put(id, StoreFixture.bytes(limit + excess, seed: 1)) }
+        }
+        #expect(store.stat(id) == nil)
+        #expect(try await reopen(disk, store).all().map(\.id) == [StoreFixture.id(2)])
+    }
+
     @Test(
         "the latest put of a name counts, before and after restarts",
         arguments: [[10, 100_000], [100_000, 10], [10, 10], [100_000, 90_000]])

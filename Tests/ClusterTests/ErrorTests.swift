@@ -1,6 +1,8 @@
 import ChunkTransport
 import Core
+import ErasureCoding
 import NIOCore
+import StorageService
 import Testing
 
 @Suite("Errors between servers")
@@ -30,6 +32,7 @@ struct ErrorTests {
     func roundTrip(error: NodeError) async throws {
         let node = MemoryNode()
         node.behave { $0.failure = error }
+        let code = try #require(ErasureCode(dataCount: 4, parityCount: 2))
         try await ClusterFixture.withNode(node) { transport in
             let id = Self.id
             #expect(await nodeError { try await transport.put(id, [1, 2, 3]) } == error)
@@ -38,9 +41,11 @@ struct ErrorTests {
             #expect(await nodeError { try await transport.delete([id]) } == error)
             #expect(await nodeError { try await transport.stat(id) } == error)
             #expect(await nodeError { try await transport.list(after: nil, limit: 1) } == error)
+            #expect(await nodeError { try await transport.quarantined(limit: 1) } == error)
             #expect(await nodeError { try await transport.information() } == error)
             #expect(await nodeError { try await transport.claim(for: Self.cluster) } == error)
             #expect(await nodeError { try await transport.pull(id, from: []) } == error)
+            #expect(await nodeError { try await transport.reconstruct(id, code: code, from: []) } == error)
         }
     }
 
@@ -165,6 +170,27 @@ struct ErrorTests {
             let error = await nodeError { try await transport.put(Self.id, descriptor: [], pieces: queue) }
             #expect(error?.isInvalid == true)
             #expect(node.fragments.isEmpty)
+        }
+    }
+
+    @Test("a put beyond the limit of one call is refused as soon as it goes beyond, one within it is not")
+    func oversizedPut() async throws {
+        let node = MemoryNode()
+        let server = ClusterServer(
+            node: node, listen: ClusterFixture.loopback, secret: nil, shutdownTimeout: .seconds(5), maximumFragmentSize: 1 << 20,
+            logger: ClusterFixture.logger)
+        let running = try await RunningServer.start(server)
+        try await running.whileRunning {
+            try await ClusterFixture.withTransport(to: running.address) { transport in
+                try await transport.put(Self.id, ClusterFixture.bytes(1 << 20))
+                let error = await nodeError { try await transport.put(ClusterFixture.id(8), ClusterFixture.bytes((1 << 20) + 1)) }
+                #expect(error?.isInvalid == true)
+                let before = node.piecesTaken
+                let endless = await nodeError { try await transport.put(ClusterFixture.id(8), ClusterFixture.bytes(64 << 20)) }
+                #expect(endless?.isInvalid == true)
+                #expect(node.piecesTaken - before <= 4)
+                #expect(node.fragments.keys.sorted() == [Self.id])
+            }
         }
     }
 

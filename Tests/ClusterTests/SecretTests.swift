@@ -1,5 +1,6 @@
 import ChunkTransport
 import Core
+import ErasureCoding
 import Testing
 
 @Suite("The cluster secret")
@@ -10,6 +11,7 @@ struct SecretTests {
     func wrongSecret(given: String?) async throws {
         let node = MemoryNode()
         node.store(Self.id, [1, 2, 3])
+        let code = try #require(ErasureCode(dataCount: 4, parityCount: 2))
         let running = try await RunningServer.start(node, secret: "secret")
         try await running.whileRunning {
             try await ClusterFixture.withTransport(to: running.address, secret: given) { transport in
@@ -21,11 +23,14 @@ struct SecretTests {
                 #expect(await nodeError { try await transport.delete([Self.id]) } == refused)
                 #expect(await nodeError { try await transport.stat(Self.id) } == refused)
                 #expect(await nodeError { try await transport.list(after: nil, limit: 1) } == refused)
+                #expect(await nodeError { try await transport.quarantined(limit: 1) } == refused)
                 #expect(await nodeError { try await transport.information() } == refused)
                 #expect(await nodeError { try await transport.claim(for: ClusterID(uuid: UUIDv7(high: 1, low: 2))) } == refused)
                 #expect(await nodeError { try await transport.pull(Self.id, from: []) } == refused)
+                #expect(await nodeError { try await transport.reconstruct(Self.id, code: code, from: []) } == refused)
                 #expect(node.fragments.keys.sorted() == [Self.id])
                 #expect(node.pulls.isEmpty)
+                #expect(node.reconstructions.isEmpty)
             }
         }
     }

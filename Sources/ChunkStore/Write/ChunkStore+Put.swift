@@ -29,7 +29,7 @@ extension ChunkStore {
     }
 
     private func putWithinGate(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
-        var intake = PieceIntake(id: id)
+        var intake = PieceIntake(id: id, maximumByteCount: engine.configuration.maximumFragmentSize)
         var gathered: [Piece] = []
         while let piece = try await pieces.next() {
             try intake.take(piece)
