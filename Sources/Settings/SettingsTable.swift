@@ -49,7 +49,11 @@ public enum SettingsTable {
 
     static let cluster = Setting(
         "cluster", environment: "CHUNKFLOW_CLUSTER", defaults: inGateways("127.0.0.1:7070"), placeholder: "host:port",
-        help: "Address, gRPC, where storage nodes join. Port 0 takes any free port.", accepted: "host:port", parse: address)
+        help: """
+            Address, gRPC, where storage nodes join a distributor. chunkflow server has its own nodes and takes no others: there it only answers \
+            health checks. Port 0 takes any free port.
+            """,
+        accepted: "host:port", parse: address)
 
     static let listen = Setting(
         "listen", environment: "CHUNKFLOW_LISTEN", defaults: [.storage: "127.0.0.1:9001"], placeholder: "host:port",
