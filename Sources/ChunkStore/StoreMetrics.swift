@@ -10,6 +10,7 @@ enum StoreMetrics {
     static let syncTime = Timer(label: "chunkflow_store_sync_duration_seconds")
     static let corruptFragments = Counter(label: "chunkflow_store_corrupt_fragments_total")
 
+    /// The system's, not the store's: what a disk took has no virtual time. Nothing is decided by it (docs/architecture.md).
     private static let clock = SystemTime()
 
     static func measure<Value>(_ timer: Timer, _ body: () throws -> Value) rethrows -> Value {

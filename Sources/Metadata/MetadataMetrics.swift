@@ -7,6 +7,7 @@ enum MetadataMetrics {
     /// Requests that shared one transaction.
     static let batchSize = Recorder(label: "chunkflow_metadata_commit_requests")
 
+    /// The system's, not the store's: what a disk took has no virtual time. Nothing is decided by it (docs/architecture.md).
     private static let clock = SystemTime()
 
     static func measure<Value>(_ timer: Timer, _ body: () throws -> Value) rethrows -> Value {
