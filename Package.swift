@@ -131,7 +131,7 @@ let package = Package(
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
         tests("ErasureCodingTests", ["ErasureCoding", "Core", nioCore]),
-        tests("MetadataTests", ["Metadata", "Core", logging]),
+        tests("MetadataTests", ["Metadata", "Core", grdb, logging]),
         tests(
             "ClusterTests",
             [
@@ -141,9 +141,8 @@ let package = Package(
         tests(
             "RESTAPITests",
             [
-                "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ObjectStore", "Metadata", "PrometheusMetrics",
-                "Core",
-                nioCore, nioPosix, nioHTTP1, logging,
+                "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ErasureCoding", "ObjectStore", "Metadata",
+                "PrometheusMetrics", "Core", nioCore, nioPosix, nioHTTP1, logging,
             ]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
