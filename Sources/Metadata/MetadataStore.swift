@@ -70,7 +70,8 @@ public protocol MetadataStore: LeaseStore {
 
     /// Adds what is not in the queue yet; the key is fragment and node. A row that is there keeps its `attempts`.
     func enqueueRepairs(_ repairs: [RepairRecord]) async throws
-    /// Due at `time`, of one of `nodes`: first those of chunks of which most fragments wait, among these the longest due.
+    /// Due at `time`, of one of `nodes`: first those of chunks that can
+    /// lose the fewest further fragments (``RepairRecord/tolerance`` less those that wait), among these the longest due.
     func dueRepairs(at time: Timestamp, nodes: [NodeID], limit: Int) async throws -> [RepairRecord]
     func finishRepairs(_ repairs: [RepairRecord]) async throws
     /// Forgets all that waits for a node that is no member any more.

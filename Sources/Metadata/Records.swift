@@ -166,16 +166,21 @@ public struct RepairRecord: Hashable, Sendable {
     public let node: NodeID
     public let layoutVersion: Int
     public let reason: Reason
+    /// Fragments of the chunk that can be lost before it is.
+    public let tolerance: Int
     /// How many attempts have failed.
     public let attempts: Int
     /// Not to be tried before.
     public let dueAt: Timestamp
 
-    public init(fragment: FragmentID, node: NodeID, layoutVersion: Int, reason: Reason, attempts: Int, dueAt: Timestamp) {
+    public init(
+        fragment: FragmentID, node: NodeID, layoutVersion: Int, reason: Reason, tolerance: Int, attempts: Int, dueAt: Timestamp
+    ) {
         self.fragment = fragment
         self.node = node
         self.layoutVersion = layoutVersion
         self.reason = reason
+        self.tolerance = tolerance
         self.attempts = attempts
         self.dueAt = dueAt
     }

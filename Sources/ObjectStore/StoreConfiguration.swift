@@ -48,13 +48,14 @@ public struct StoreConfiguration: Sendable {
 
     /// How long a member may be down before its fragments are restored on other nodes.
     public var nodeGrace: Duration = .seconds(600)
-    /// Bytes a second that move between nodes when the layout changes; 0 for no limit. While clients are served, a sixteenth.
+    /// Bytes a second that move to each node, when the layout changes or something is repaired; 0 for no limit. While clients are
+    /// served, a sixteenth.
     public var rebalanceBytesPerSecond = 1024 * 1024 * 1024
-    /// Fragments that move at the same time.
-    public var rebalanceConcurrency = 4
+    /// Fragments that move to one node at the same time because of a new layout, and as many because of repairs; and to all nodes
+    /// together. So the work goes on on all nodes at once, however many there are.
+    public var transfersPerNode = 2
+    public var transfersAtOnce = 128
 
-    /// Repairs done at the same time.
-    public var repairConcurrency = 4
     /// Pause before a failed repair is tried again; doubles with each failure.
     public var repairBackoff: Duration = .seconds(1)
     public var repairBackoffLimit: Duration = .seconds(600)

@@ -18,7 +18,7 @@ public struct GatewaySettings: Hashable, Sendable {
     public let chunkSize: Int
     /// Seconds that a node may be away before its data are restored elsewhere.
     public let nodeGraceSeconds: Int
-    /// Bytes a second that move between nodes when the layout changes; 0 for no limit.
+    /// Bytes a second that move to each node, because the layout changed or to repair; 0 for no limit.
     public let rebalanceBytesPerSecond: Int
     /// The S3 root user; nil for none.
     public let rootKey: RootKey?

@@ -142,7 +142,7 @@ public enum SettingsTable {
     static let rebalanceRate = Setting(
         "rebalance-rate", environment: "CHUNKFLOW_REBALANCE_RATE", defaults: inGateways("1024MiB"), placeholder: "bytes",
         help:
-            "What may move between nodes in a second after nodes were added or removed, a sixteenth while clients are served; 0 for no limit.",
+            "What may move to each node in a second, after nodes were added or removed or to repair, a sixteenth while clients are served; 0 for no limit.",
         accepted: "bytes, or with KiB or MiB, 0 for no limit"
     ) { text -> Int? in
         guard let byteCount = text == "0" ? 0 : ByteSize(text)?.byteCount, rebalanceRateLimits.contains(byteCount) else { return nil }

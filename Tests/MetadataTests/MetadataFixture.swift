@@ -41,11 +41,12 @@ struct Fixture {
     static func node(_ number: Int) -> NodeID { NodeID(uuid: UUIDv7(high: 7, low: UInt64(number))) }
 
     static func repair(
-        _ blob: Int, chunk: UInt32 = 0, node: Int = 1, reason: RepairRecord.Reason = .missed, attempts: Int = 0, dueAt: Int64 = 0
+        _ blob: Int, chunk: UInt32 = 0, node: Int = 1, reason: RepairRecord.Reason = .missed, tolerance: Int = 2,
+        attempts: Int = 0, dueAt: Int64 = 0
     ) -> RepairRecord {
         RepairRecord(
             fragment: FragmentID(chunk: ChunkID(blob: blobID(blob), index: chunk)), node: self.node(node), layoutVersion: 3,
-            reason: reason, attempts: attempts, dueAt: time(dueAt))
+            reason: reason, tolerance: tolerance, attempts: attempts, dueAt: time(dueAt))
     }
 
     /// An object with a blob for each number.

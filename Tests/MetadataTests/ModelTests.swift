@@ -95,7 +95,7 @@ extension RepairRecord {
                     for old in some {
                         model.repairs[Model.name(old)] = RepairRecord(
                             fragment: old.fragment, node: old.node, layoutVersion: old.layoutVersion, reason: old.reason,
-                            attempts: old.attempts + 1, dueAt: now)
+                            tolerance: old.tolerance, attempts: old.attempts + 1, dueAt: now)
                     }
                 }
             default:

@@ -42,6 +42,41 @@ import Testing
         #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [one, other, two[0]])
     }
 
+    @Test("a chunk of two copies that lacks one comes before one that lacks two of three losses that it stands, whatever was queued first")
+    func fewestLossesLeftFirst() async throws {
+        let store = try await openStore()
+        let coded = [Fixture.repair(1, node: 1, tolerance: 3, dueAt: 1), Fixture.repair(1, node: 2, tolerance: 3, dueAt: 1)]
+        let copy = Fixture.repair(2, node: 1, tolerance: 1, dueAt: 9)
+        try await store.enqueueRepairs(coded + [copy])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [copy] + coded)
+        #expect(try await store.dueRepairs(at: time(99), nodes: [nodes[0]], limit: 1) == [copy])
+        // One more is lost: now it is as near to its end, and has waited longer.
+        let third = Fixture.repair(1, node: 3, tolerance: 3, dueAt: 2)
+        try await store.enqueueRepairs([third])
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == coded + [third, copy])
+    }
+
+    @Test("what was queued before the margin was kept is taken for three copies, and keeps its order")
+    func migratedQueue() async throws {
+        let directory = try TemporaryDirectory()
+        var store = try await openStore(directory.database)
+        let repairs = [Fixture.repair(1, node: 1), Fixture.repair(2, node: 1), Fixture.repair(2, node: 2)]
+        try await store.enqueueRepairs(repairs)
+        try await store.execute(
+            sql: """
+                DROP INDEX repairs_by_node;
+                ALTER TABLE repairs DROP COLUMN margin;
+                ALTER TABLE repairs DROP COLUMN tolerance;
+                UPDATE repairs SET lacking = (SELECT COUNT(*) FROM repairs AS others WHERE others.blob = repairs.blob);
+                CREATE INDEX repairs_by_node ON repairs (node, lacking, due_at);
+                DELETE FROM grdb_migrations WHERE identifier = '0005-repair-margin';
+                """)
+        await store.close()
+        store = try await openStore(directory.database)
+        #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 9) == [repairs[1], repairs[2], repairs[0]])
+        await store.close()
+    }
+
     @Test("a repair that waits already keeps its attempts and its time")
     func enqueuedTwice() async throws {
         let store = try await openStore()

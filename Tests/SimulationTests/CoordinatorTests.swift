@@ -300,20 +300,3 @@ private final class TroubledLeases: LeaseStore {
         await Task { [scheduler] in try? await scheduler.sleep(for: .milliseconds(milliseconds)) }.value
     }
 }
-
-/// The clocks of one machine.
-private struct AlteredTime: TimeSource {
-    let base: DeterministicScheduler
-    /// Its seconds in a second.
-    let rate: Double
-    /// Of the time of day.
-    let offset: Duration
-
-    func now() -> Timestamp { base.now().advanced(by: offset) }
-    func monotonicNow() -> MonotonicInstant {
-        MonotonicInstant(nanoseconds: Int64(Double(base.monotonicNow().nanoseconds) * rate))
-    }
-    func sleep(for duration: Duration) async throws {
-        try await base.sleep(for: .nanoseconds(Int64((Double(duration.nanoseconds) / rate).rounded(.up))))
-    }
-}

@@ -1,5 +1,6 @@
 import ChunkTransport
 import Core
+import ErasureCoding
 import Logging
 import Metadata
 import NIOCore
@@ -31,6 +32,7 @@ final class SimulatedCluster: Sendable {
     private let seedCount: Int
     let configuration: StoreConfiguration
     let metadata: SQLiteMetadataStore
+    let journal = TransferJournal()
     private let distributor = Mutex<Distributor?>(nil)
 
     init(nodeCount: Int, spareCount: Int = 0, configuration: StoreConfiguration, scheduler: DeterministicScheduler) async throws {
@@ -38,7 +40,9 @@ final class SimulatedCluster: Sendable {
         self.configuration = configuration
         let book = Book()
         seedCount = nodeCount
-        nodes = (0..<nodeCount + spareCount).map { SimulatedNode(number: $0, scheduler: scheduler, peers: book) }
+        nodes = (0..<nodeCount + spareCount).map { [journal] number in
+            SimulatedNode(number: number, scheduler: scheduler, peers: book, journal: journal)
+        }
         for node in nodes { book.nodes.withLock { $0[node.id] = node } }
         metadata = try await SQLiteMetadataStore.open(path: nil, executor: InlineExecutor(), logger: .silent)
         for node in nodes { try await node.start() }
@@ -48,15 +52,17 @@ final class SimulatedCluster: Sendable {
     /// The distributor that runs now. Uploads that were begun on an earlier one fail or have failed.
     var store: ObjectStore? { distributor.withLock { $0?.store } }
 
-    func startDistributor() async throws {
+    /// - Parameter clockOffset: of the time of day of the machine on which it starts.
+    func startDistributor(clockOffset: Duration = .zero) async throws {
         guard store == nil else { return }
+        let time = AlteredTime(base: scheduler, offset: clockOffset)
         let bootstrap = ClusterBootstrap(
-            configuration: configuration, metadata: metadata, time: scheduler, random: scheduler.random, logger: .silent,
+            configuration: configuration, metadata: metadata, time: time, random: scheduler.random, logger: .silent,
             connect: { [nodes] address in nodes.first { "\($0.id)" == address }! })
         let cluster = try await bootstrap.run(
             seeds: nodes.prefix(seedCount).map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, patience: .seconds(60))
         let store = try await ObjectStore(
-            configuration: configuration, cluster: cluster, metadata: metadata, time: scheduler, random: scheduler.random,
+            configuration: configuration, cluster: cluster, metadata: metadata, time: time, random: scheduler.random,
             digestExecutor: InlineExecutor(), logger: .silent)
         let running = Task { await store.run() }
         distributor.withLock { $0 = Distributor(store: store, running: running) }
@@ -70,6 +76,38 @@ final class SimulatedCluster: Sendable {
         }
         stopped?.running.cancel()
         await stopped?.running.value
+    }
+
+    /// Stores a file through the distributor.
+    func upload(_ seed: UInt64, byteCount: Int, _ storageClass: StorageClass? = nil) async throws -> ObjectRecord {
+        guard let store else { throw Violation("no distributor") }
+        let body = SimulatedBody(file: SimulatedFile(seed: seed, byteCount: byteCount), breaksAt: nil, scheduler: scheduler)
+        return try await store.upload(UploadDescription(fileName: "\(seed)", storageClass: storageClass), body: body)
+    }
+
+    /// Reads a file whole and compares it with what was stored.
+    func check(_ record: ObjectRecord) async throws {
+        guard let store else { throw Violation("no distributor") }
+        let file = SimulatedFile(seed: UInt64(record.fileName ?? "") ?? 0, byteCount: Int(record.byteCount))
+        let position = Mutex(0)
+        try await store.read(record, range: 0..<record.byteCount) { bytes in
+            let start = position.withLock { $0 }
+            let end = start + bytes.readableBytes
+            guard end <= file.byteCount, file.bytes(start..<end) == Array(bytes.readableBytesView) else {
+                throw Violation("file \(file.seed): wrong bytes at \(start)..<\(end)")
+            }
+            position.withLock { $0 = end }
+        }
+        guard position.withLock({ $0 }) == file.byteCount else { throw Violation("file \(file.seed): cut short") }
+    }
+
+    /// Waits, in virtual time.
+    func wait(atMost limit: Duration, until what: String, _ condition: () async throws -> Bool) async throws {
+        let deadline = scheduler.monotonicNow() + limit
+        while try await !condition() {
+            guard scheduler.monotonicNow() < deadline else { throw Violation("not within \(limit): \(what)") }
+            try await scheduler.sleep(for: .milliseconds(100))
+        }
     }
 
     /// Every fragment on every node.

@@ -16,7 +16,17 @@ final class SimulatedNode: ChunkTransport {
         var lostCalls = 0
         /// A piece that is delayed a hundred times longer than usual.
         var slowPieces = 0
+        /// How the disk serves calls that read or write fragments; all others go on.
+        var disk = DiskFault.none
         static let none = Faults()
+    }
+
+    enum DiskFault: Sendable {
+        case none
+        /// Every call fails.
+        case fails
+        /// No call ends before this is over.
+        case hangs
     }
 
     private struct State {
@@ -31,28 +41,39 @@ final class SimulatedNode: ChunkTransport {
     private let identity: InMemoryNodeIdentityStore
     private let scheduler: DeterministicScheduler
     private let peers: any PeerDialer
+    private let journal: TransferJournal
     private let state = Mutex(State())
+    private let dataCalls = Mutex(0)
+    private let served = Mutex(0)
 
-    init(number: Int, scheduler: DeterministicScheduler, peers: any PeerDialer) {
+    init(number: Int, scheduler: DeterministicScheduler, peers: any PeerDialer, journal: TransferJournal) {
         id = NodeID(uuid: UUIDv7(high: UInt64(number) + 1, low: scheduler.random.next()))
         disk = SimulatedDisk()
         identity = InMemoryNodeIdentityStore(NodeIdentity(node: id, cluster: nil))
         self.scheduler = scheduler
         self.peers = peers
+        self.journal = journal
     }
+
+    /// Bytes of fragments that the node has sent.
+    var servedByteCount: Int { served.withLock { $0 } }
+    /// Calls so far that read or write fragments.
+    var dataCallCount: Int { dataCalls.withLock { $0 } }
 
     var isUp: Bool { state.withLock { $0.transport != nil } }
     func setFaults(_ faults: Faults) { state.withLock { $0.faults = faults } }
 
     /// Power on: opens what the disk kept.
-    func start() async throws {
+    /// - Parameter clockOffset: of its time of day.
+    func start(clockOffset: Duration = .zero) async throws {
         guard !isUp else { return }
+        let time = AlteredTime(base: scheduler, offset: clockOffset)
         let configuration = ChunkStore.Configuration(segmentSize: 4 * 1024 * 1024)
         let store = try await ChunkStore.open(
-            disk: disk, configuration: configuration, executor: InlineExecutor(), time: scheduler, random: scheduler.random,
+            disk: disk, configuration: configuration, executor: InlineExecutor(), time: time, random: scheduler.random,
             logger: .silent)
         let transport = try LocalChunkTransport(
-            store: store, identity: identity, zone: "", version: "simulated", peers: peers, time: scheduler, random: scheduler.random,
+            store: store, identity: identity, zone: "", version: "simulated", peers: peers, time: time, random: scheduler.random,
             logger: .silent)
         state.withLock {
             $0.store = store
@@ -68,6 +89,14 @@ final class SimulatedNode: ChunkTransport {
             $0.generation += 1
         }
         disk.crash(random: scheduler.random)
+    }
+
+    /// Puts a small fragment there, past the distributor.
+    func store(_ id: FragmentID) async throws {
+        let pieces = BoundedQueue<Piece>(capacity: 1)
+        _ = try pieces.offer(Piece(checksumming: ByteBuffer(repeating: 0, count: 10)))
+        pieces.finish()
+        _ = try await put(id, descriptor: [], pieces: pieces)
     }
 
     /// Re-reads all that the node has.
@@ -108,12 +137,26 @@ final class SimulatedNode: ChunkTransport {
         return try result.get()
     }
 
+    /// A call that reads or writes fragments.
+    private func dataCall<Value: Sendable>(_ body: (LocalChunkTransport) async throws -> Value) async throws -> Value {
+        dataCalls.withLock { $0 += 1 }
+        return try await call { transport in
+            switch self.state.withLock({ $0.faults.disk }) {
+            case .none: return try await body(transport)
+            case .fails: throw NodeError.storageFailure(detail: "simulated")
+            case .hangs:
+                while self.state.withLock({ $0.faults.disk }) == .hangs { try await self.scheduler.sleep(for: .seconds(1)) }
+                throw self.lost
+            }
+        }
+    }
+
     /// Whether the node that served a stream when it began is still the one that runs.
     private func stillRuns(_ generation: Int) -> Bool { state.withLock { $0.generation == generation } }
 
     func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
         do {
-            return try await call { transport in
+            return try await dataCall { transport in
                 let generation = state.withLock { $0.generation }
                 let received = BoundedQueue<Piece>(capacity: 2)
                 return try await withThrowingTaskGroup(of: FragmentInfo?.self) { group in
@@ -148,11 +191,12 @@ final class SimulatedNode: ChunkTransport {
     func get(
         _ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (Piece) async throws -> Void
     ) async throws -> FragmentInfo {
-        try await call { transport in
+        try await dataCall { transport in
             let generation = state.withLock { $0.generation }
             return try await transport.get(id, range: range) { piece in
                 try await self.delay()
                 guard self.stillRuns(generation) else { throw self.lost }
+                self.served.withLock { $0 += piece.bytes.readableBytes }
                 try await deliver(piece)
             }
         }
@@ -168,11 +212,13 @@ final class SimulatedNode: ChunkTransport {
     func information() async throws -> NodeInformation { try await call { $0.information() } }
     func claim(for cluster: ClusterID) async throws -> NodeInformation { try await call { try $0.claim(for: cluster) } }
     func pull(_ id: FragmentID, from sources: [Peer]) async throws -> FragmentInfo {
-        try await call { try await $0.pull(id, from: sources) }
+        journal.note(.init(fragment: id, node: self.id, at: scheduler.monotonicNow()))
+        return try await dataCall { try await $0.pull(id, from: sources) }
     }
 
     func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo {
-        try await call { try await $0.reconstruct(id, code: code, from: sources) }
+        journal.note(.init(fragment: id, node: self.id, at: scheduler.monotonicNow()))
+        return try await dataCall { try await $0.reconstruct(id, code: code, from: sources) }
     }
 }
 

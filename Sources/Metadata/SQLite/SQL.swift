@@ -106,21 +106,23 @@ enum SQL {
     static let deleteGarbage = "DELETE FROM garbage WHERE blob = ?"
 
     static let insertRepair = """
-        INSERT INTO repairs (layout_version, reason, attempts, due_at, blob, chunk, fragment, node) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO repairs (layout_version, reason, tolerance, attempts, due_at, blob, chunk, fragment, node)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (blob, chunk, fragment, node) DO NOTHING
         """
     static let dueRepairs = """
-        SELECT blob, chunk, fragment, layout_version, reason, attempts, due_at FROM repairs WHERE node = ? AND lacking = ? AND due_at <= ?
+        SELECT blob, chunk, fragment, layout_version, reason, tolerance, attempts, due_at FROM repairs
+        WHERE node = ? AND margin = ? AND due_at <= ?
         ORDER BY due_at, blob, chunk, fragment LIMIT ?
         """
-    /// The greatest below one: so that only what is due is read, however much waits for its time.
-    static let nextLacking = "SELECT MAX(lacking) FROM repairs WHERE node = ? AND lacking < ?"
-    static let countLacking = """
-        UPDATE repairs SET lacking = (SELECT COUNT(*) FROM repairs WHERE blob = ?1 AND chunk = ?2) WHERE blob = ?1 AND chunk = ?2
+    /// The least above one: so that only what is due is read, however much waits for its time.
+    static let nextMargin = "SELECT MIN(margin) FROM repairs WHERE node = ? AND margin > ?"
+    static let countMargin = """
+        UPDATE repairs SET margin = tolerance - (SELECT COUNT(*) FROM repairs WHERE blob = ?1 AND chunk = ?2) WHERE blob = ?1 AND chunk = ?2
         """
     /// As if a node's were gone already.
-    static let countLackingWithout = """
-        UPDATE repairs SET lacking = (
+    static let countMarginWithout = """
+        UPDATE repairs SET margin = tolerance - (
             SELECT COUNT(*) FROM repairs AS others
             WHERE others.blob = repairs.blob AND others.chunk = repairs.chunk AND others.node <> ?1
         ) WHERE (blob, chunk) IN (SELECT blob, chunk FROM repairs WHERE node = ?1)

@@ -13,7 +13,7 @@ extension SQLiteMetadataStore {
             // One node after the other: what waits for a node that is away may be millions of rows, and is never looked at.
             let due = try Set(nodes).flatMap { try database.dueRepairs(on: $0, at: time, limit: limit) }
             let sorted = due.sorted { one, other in
-                guard one.lacking == other.lacking else { return one.lacking > other.lacking }
+                guard one.margin == other.margin else { return one.margin < other.margin }
                 let (left, right) = (one.repair, other.repair)
                 return (left.dueAt, left.fragment, left.node) < (right.dueAt, right.fragment, right.node)
             }
@@ -26,14 +26,14 @@ extension SQLiteMetadataStore {
         try await write { transaction in
             for repair in repairs where try transaction.run(SQL.deleteRepair, repair.key) > 0 {
                 transaction.counters.repairs -= 1
-                try transaction.countLacking(of: repair.fragment.chunk)
+                try transaction.countMargin(of: repair.fragment.chunk)
             }
         }
     }
 
     public func dropRepairs(on node: NodeID) async throws {
         try await write { transaction in
-            try transaction.run(SQL.countLackingWithout, [node.data])
+            try transaction.run(SQL.countMarginWithout, [node.data])
             transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepairsOfNode, [node.data]))
         }
     }
@@ -50,24 +50,24 @@ extension WriteTransaction {
     mutating func enqueue(_ repairs: [RepairRecord]) throws {
         for repair in repairs {
             let values: StatementArguments = [
-                repair.layoutVersion, repair.reason.rawValue, repair.attempts, repair.dueAt.millisecondsSince1970,
+                repair.layoutVersion, repair.reason.rawValue, repair.tolerance, repair.attempts, repair.dueAt.millisecondsSince1970,
             ]
             guard try run(SQL.insertRepair, values + repair.key) > 0 else { continue }
             counters.repairs += 1
-            try countLacking(of: repair.fragment.chunk)
+            try countMargin(of: repair.fragment.chunk)
         }
     }
 
-    fileprivate func countLacking(of chunk: ChunkID) throws { try run(SQL.countLacking, [chunk.blob.data, Int64(chunk.index)]) }
+    fileprivate func countMargin(of chunk: ChunkID) throws { try run(SQL.countMargin, [chunk.blob.data, Int64(chunk.index)]) }
 }
 
 extension Database {
-    /// Those that are due, of chunks that lack most first.
-    fileprivate func dueRepairs(on node: NodeID, at time: Timestamp, limit: Int) throws -> [(lacking: Int, repair: RepairRecord)] {
-        let levels = try cachedStatement(sql: SQL.nextLacking)
+    /// Those that are due, of chunks that can lose least first.
+    fileprivate func dueRepairs(on node: NodeID, at time: Timestamp, limit: Int) throws -> [(margin: Int, repair: RepairRecord)] {
+        let levels = try cachedStatement(sql: SQL.nextMargin)
         let statement = try cachedStatement(sql: SQL.dueRepairs)
         var due: [(Int, RepairRecord)] = []
-        var level = Int64.max
+        var level = Int64.min
         while due.count < limit, let row = try Row.fetchOne(levels, arguments: [node.data, level]), !row.isNull(0) {
             level = try row.integer(0)
             let rows = try Row.fetchAll(statement, arguments: [node.data, level, time.millisecondsSince1970, limit - due.count])
@@ -91,6 +91,6 @@ extension Row {
         let chunk = ChunkID(blob: try identifier(0), index: try integer(1))
         return RepairRecord(
             fragment: FragmentID(chunk: chunk, number: try integer(2)), node: node, layoutVersion: try integer(3), reason: reason,
-            attempts: try integer(5), dueAt: try timestamp(6))
+            tolerance: try integer(5), attempts: try integer(6), dueAt: try timestamp(7))
     }
 }

@@ -15,6 +15,7 @@ enum Schema {
         migrator.registerMigration("0002-membership") { try $0.execute(sql: membership) }
         migrator.registerMigration("0003-repair-order") { try $0.execute(sql: repairOrder) }
         migrator.registerMigration("0004-leases") { try $0.execute(sql: leases) }
+        migrator.registerMigration("0005-repair-margin") { try $0.execute(sql: repairMargin) }
         return migrator
     }
 
@@ -48,6 +49,17 @@ enum Schema {
         );
         DROP INDEX repairs_by_node;
         CREATE INDEX repairs_by_node ON repairs (node, lacking, due_at);
+        """
+
+    /// tolerance: fragments of the chunk that can be lost before it is; what was queued before counts as three copies, or ec-K-2.
+    /// margin: how many of them are still to lose when those that wait for repair are not there: the fewer, the nearer it is to its end.
+    /// The column `lacking` is out of use.
+    private static let repairMargin = """
+        ALTER TABLE repairs ADD COLUMN tolerance INTEGER NOT NULL DEFAULT 2;
+        ALTER TABLE repairs ADD COLUMN margin INTEGER NOT NULL DEFAULT 0;
+        UPDATE repairs SET margin = tolerance - lacking;
+        DROP INDEX repairs_by_node;
+        CREATE INDEX repairs_by_node ON repairs (node, margin, due_at);
         """
 
     /// See ``LeaseStore``. Without a holder, a lease is free.

@@ -64,6 +64,15 @@ public final class ClusterMap: Sendable {
         slots(of: chunk, storageClass, in: layout).compactMap { slot in slot.node.map { Home(fragment: slot.fragment, node: $0) } }
     }
 
+    /// Fragments of a chunk that can be lost before it is.
+    func tolerance(of storageClass: StorageClass, in layout: Layout) -> Int {
+        switch storageClass {
+        case .replicated: max(0, layout.replicas - 1)
+        case .copies(let count): max(0, min(count, layout.members.count) - 1)
+        case .coded(let code): code.parityCount
+        }
+    }
+
     /// The nodes that cover for homes that are away, in the order in which they do.
     func substitutes(for chunk: ChunkID, _ storageClass: StorageClass, in layout: Layout) -> [NodeID] {
         let partition = partitions.partition(of: chunk)

@@ -112,7 +112,7 @@ extension ObjectStore {
             guard let transport = nodes.transport(to: home.node) else { return false }
             do {
                 guard try await transport.stat(fragment) == nil else { continue }
-                requestRepair(of: fragment, on: home.node, layoutVersion: layout.version, reason: .missing)
+                requestRepair(of: fragment, blob.redundancy, on: home.node, layoutVersion: layout.version, reason: .missing)
             } catch {
                 nodes.report(error, from: home.node)
             }

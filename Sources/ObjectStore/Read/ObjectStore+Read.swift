@@ -87,9 +87,9 @@ extension ObjectStore {
     func note(_ error: NodeError, of fragment: FragmentID, from node: NodeID, read: ChunkRead, isExpectedThere: Bool) {
         nodes.report(error, from: node)
         switch error {
-        case .corrupt: requestRepair(of: fragment, on: node, layoutVersion: read.layoutVersion, reason: .corrupt)
+        case .corrupt: requestRepair(of: fragment, read.storageClass, on: node, layoutVersion: read.layoutVersion, reason: .corrupt)
         case .notFound where isExpectedThere:
-            requestRepair(of: fragment, on: node, layoutVersion: read.layoutVersion, reason: .missing)
+            requestRepair(of: fragment, read.storageClass, on: node, layoutVersion: read.layoutVersion, reason: .missing)
         default: break
         }
     }

@@ -30,13 +30,13 @@ extension ObjectStore {
         }
     }
 
-    /// Whether a member has been away for the grace time, and can be done without.
+    /// Whether a member has been away for the grace time, or its disk has failed for so long, and can be done without.
     ///
     /// One that cannot see most of the others is itself the one that is cut off, and changes nothing.
     private func isLost(_ id: NodeID) -> Bool {
         guard let since = nodes.failingSince(id), time.monotonicNow() - since >= configuration.nodeGrace else { return false }
         let members = nodes.records.filter { $0.membership == .member }
-        let answering = members.count { nodes.health(of: $0.id) == .up }
+        let answering = members.count { nodes.isAnswering($0.id) }
         return answering * 2 > members.count && members.count - 1 >= map.current.replicas
     }
 
@@ -46,8 +46,9 @@ extension ObjectStore {
             record.membership = to
             let layout = try nextLayout(with: record)
             try await adopt(layout, with: record)
+            let reason = nodes.isAnswering(id) ? "the disk of a storage node has failed" : "storage node has been away"
             logger.notice(
-                to == .lost ? "storage node has been away for too long: its fragments are restored elsewhere" : "storage node is back",
+                to == .lost ? "\(reason) for too long: its fragments are restored elsewhere" : "storage node is back",
                 metadata: ["node": "\(id)", "address": "\(record.address)", "layout": "\(layout.version)"])
             // It may have what was deleted while it was away.
             if to == .member { sweepRequested.raise() }

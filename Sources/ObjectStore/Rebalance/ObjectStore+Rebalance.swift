@@ -9,6 +9,9 @@ internal import Placement
 /// A blob's row names the layout that its fragments follow, and changes in one transaction when all of them are where the
 /// next one wants them (docs/decisions/0008-rebalance.md): so there is nothing else to save, reads always know where to look, and a
 /// crash of anybody costs at most the blobs that were on the move. What the old nodes have is removed after that.
+///
+/// When nodes are lost this is what restores their fragments, and then the order of the names is not good enough: what can lose least comes
+/// first (``RestorationUrgency``).
 extension ObjectStore {
     private static let pageSize = 256
 
@@ -31,25 +34,27 @@ extension ObjectStore {
         }
     }
 
-    /// Goes through all blobs once.
+    /// Goes through all blobs once; where nodes are gone, first through those chunks that are nearest to their end.
     /// - Returns: whether every one is where the current layout wants it.
     func rebalancePass() async throws -> Bool {
         let target = map.current
-        var position: BlobID?
+        let urgency = try await urgency(before: target)
+        for margin in urgency.marginsToServeFirst {
+            let isThrough = try await walk(to: target) { pending in
+                _ = try await self.active(pending, to: target) { alive in
+                    try await self.copy(alive, to: target) { urgency.margin(of: $1, of: $0) == margin }
+                }
+            }
+            guard isThrough else { return false }
+        }
         var isComplete = true
         var hasMoved = false
-        while true {
-            guard !background.isPaused, map.current.version == target.version else { return false }
-            let page = try await metadata.blobs(after: position, limit: Self.pageSize)
-            let pending = page.filter { $0.layoutVersion < target.version }
-            if !pending.isEmpty {
-                let moved = try await move(pending, to: target)
-                if moved < pending.count { isComplete = false }
-                if moved > 0 { hasMoved = true }
-            }
-            guard page.count == Self.pageSize else { break }
-            position = page.last?.id
+        let isThrough = try await walk(to: target) { pending in
+            let moved = try await self.move(pending, to: target)
+            if moved < pending.count { isComplete = false }
+            if moved > 0 { hasMoved = true }
         }
+        guard isThrough else { return false }
         // Nodes that were away, or come from an earlier layout, may have what was to be removed.
         if hasMoved { sweepRequested.raise() }
         guard isComplete, map.current.version == target.version else { return false }
@@ -64,46 +69,69 @@ extension ObjectStore {
         return true
     }
 
-    /// - Returns: how many have moved, or are gone.
-    private func move(_ pending: [BlobRecord], to target: Layout) async throws -> Int {
-        for blob in pending { activeBlobs.insert(blob.id) }
-        defer { for blob in pending { activeBlobs.remove(blob.id) } }
-        // Asked again now that the collector leaves them alone: it may have been at work on what was deleted since.
-        let alive = try await metadata.blobs(pending.map(\.id)).filter { $0.layoutVersion < target.version }
-        let stuck = try await copy(alive, to: target)
-        let moved = alive.filter { !stuck.contains($0.id) }
-        try await metadata.moveBlobs(moved.map(\.id), toLayout: target.version)
-        let inRepair = try await metadata.blobsInRepair(among: moved.map(\.id))
-        await removeSurplus(of: moved.filter { !inRepair.contains($0.id) }, after: target)
-        return pending.count - stuck.count
-    }
-
-    /// Has the nodes that `target` adds fetch what they lack.
-    /// - Returns: blobs of which something could not be copied.
-    private func copy(_ blobs: [BlobRecord], to target: Layout) async throws -> Set<BlobID> {
-        var moves = blobs.lazy.flatMap { blob in blob.chunks.lazy.map { (blob, $0) } }.flatMap { blob, chunk in
-            self.moves(of: blob, chunk, to: target)
-        }.makeIterator()
-        return try await withThrowingTaskGroup(of: BlobID?.self) { group in
-            var stuck: Set<BlobID> = []
-            var running = 0
-            while true {
-                while running < configuration.rebalanceConcurrency, let move = moves.next() {
-                    if stuck.contains(move.fragment.chunk.blob) { continue }
-                    running += 1
-                    group.addTask { try await self.perform(move) ? nil : move.fragment.chunk.blob }
-                }
-                guard running > 0, let failed = try await group.next() else { return stuck }
-                running -= 1
-                if let failed { stuck.insert(failed) }
-            }
+    /// Hands the blobs that are still where an earlier layout wants them to `body`, a page at a time.
+    /// - Returns: false when it was broken off: by an operator's pause, or by a newer layout.
+    private func walk(to target: Layout, _ body: ([BlobRecord]) async throws -> Void) async throws -> Bool {
+        var position: BlobID?
+        while true {
+            guard !background.isPaused, map.current.version == target.version else { return false }
+            let page = try await metadata.blobs(after: position, limit: Self.pageSize)
+            let pending = page.filter { $0.layoutVersion < target.version }
+            if !pending.isEmpty { try await body(pending) }
+            guard page.count == Self.pageSize else { return true }
+            position = page.last?.id
         }
     }
 
-    private struct Move: Sendable {
-        let fragment: FragmentID
-        let blob: BlobRecord
-        let target: NodeID
+    /// How much each chunk can lose, as far as anybody can tell from here.
+    private func urgency(before target: Layout) async throws -> RestorationUrgency {
+        let gone = nodes.records.filter { !$0.membership.isPresent || nodes.health(of: $0.id) == .down }.map(\.id)
+        let unmoved = try await metadata.unmoved(before: target.version)
+        return RestorationUrgency(of: unmoved, before: target, without: Set(gone), map: map)
+    }
+
+    /// - Returns: how many have moved, or are gone.
+    private func move(_ pending: [BlobRecord], to target: Layout) async throws -> Int {
+        try await active(pending, to: target) { alive in
+            let stuck = try await copy(alive, to: target)
+            let moved = alive.filter { !stuck.contains($0.id) }
+            try await metadata.moveBlobs(moved.map(\.id), toLayout: target.version)
+            let inRepair = try await metadata.blobsInRepair(among: moved.map(\.id))
+            await removeSurplus(of: moved.filter { !inRepair.contains($0.id) }, after: target)
+            return pending.count - stuck.count
+        }
+    }
+
+    /// Keeps the collector away from blobs while `body` works on those that are still there.
+    private func active<Value>(
+        _ pending: [BlobRecord], to target: Layout, _ body: ([BlobRecord]) async throws -> Value
+    ) async throws -> Value {
+        for blob in pending { activeBlobs.insert(blob.id) }
+        defer { for blob in pending { activeBlobs.remove(blob.id) } }
+        // Asked again now that the collector leaves them alone: it may have been at work on what was deleted since.
+        return try await body(try await metadata.blobs(pending.map(\.id)).filter { $0.layoutVersion < target.version })
+    }
+
+    /// Has the nodes that `target` adds fetch what they lack.
+    /// - Parameter isWanted: chunks that are to be copied; the others are left for later.
+    /// - Returns: blobs of which something could not be copied.
+    private func copy(
+        _ blobs: [BlobRecord], to target: Layout, where isWanted: @escaping (BlobRecord, ChunkID) -> Bool = { _, _ in true }
+    ) async throws -> Set<BlobID> {
+        let moves = blobs.lazy.flatMap { blob in blob.chunks.lazy.map { (blob, $0) } }.filter { isWanted($0.0, $0.1) }
+            .flatMap { blob, chunk in self.moves(of: blob, chunk, to: target) }
+        var schedule = MoveSchedule(moves: moves.makeIterator(), slots: transferSlots())
+        return try await withThrowingTaskGroup(of: (Move, isDone: Bool).self) { group in
+            var stuck: Set<BlobID> = []
+            while true {
+                while let move = schedule.next(except: stuck) {
+                    group.addTask { (move, try await self.perform(move)) }
+                }
+                guard let (move, isDone) = try await group.next() else { return stuck }
+                schedule.ended(move)
+                if !isDone { stuck.insert(move.fragment.chunk.blob) }
+            }
+        }
     }
 
     private func moves(of blob: BlobRecord, _ chunk: ChunkID, to target: Layout) -> [Move] {
@@ -116,13 +144,15 @@ extension ObjectStore {
     /// - Returns: whether the fragment is on its new node.
     /// - Throws: `CancellationError`.
     private func perform(_ move: Move) async throws -> Bool {
-        guard !background.isPaused, nodes.health(of: move.target) != .down, let transport = nodes.transport(to: move.target) else {
+        guard !background.isPaused, ![.down, .failing].contains(nodes.state(of: move.target)),
+            let transport = nodes.transport(to: move.target)
+        else {
             return false
         }
         do {
             if try await transport.stat(move.fragment) != nil { return true }
             let byteCount = move.blob.fragmentByteCount(of: move.fragment.chunk)
-            try await background.take(byteCount)
+            try await background.take(byteCount, to: move.target)
             try await restore(
                 move.fragment, move.blob.redundancy, layoutVersion: move.blob.layoutVersion, on: move.target, transport)
             rebalance.noteMoved(byteCount, at: time.monotonicNow())

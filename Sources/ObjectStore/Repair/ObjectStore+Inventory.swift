@@ -60,13 +60,11 @@ extension ObjectStore {
 
     private func missing(of blob: BlobRecord, on node: NodeID, inventory: Inventory) -> [RepairRecord] {
         let layout = map.layout(version: blob.layoutVersion) ?? map.current
-        let now = time.now()
         return blob.chunks.compactMap { chunk in
             guard let home = map.homes(of: chunk, blob.redundancy, in: layout).first(where: { $0.node == node }),
                 inventory.lacks(home.fragment)
             else { return nil }
-            return RepairRecord(
-                fragment: home.fragment, node: node, layoutVersion: layout.version, reason: .missing, attempts: 0, dueAt: now)
+            return repairRecord(of: home.fragment, blob.redundancy, on: node, layoutVersion: layout.version, reason: .missing)
         }
     }
 }

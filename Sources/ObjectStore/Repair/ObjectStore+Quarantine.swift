@@ -8,7 +8,7 @@ internal import Placement
 extension ObjectStore {
     func watchQuarantineForever() async {
         while (try? await time.sleep(for: configuration.quarantineInterval)) != nil {
-            for node in nodes.ids where nodes.health(of: node) == .up && nodes.information(on: node)?.quarantinedCount ?? 0 > 0 {
+            for node in nodes.ids where nodes.isAnswering(node) && nodes.information(on: node)?.quarantinedCount ?? 0 > 0 {
                 do {
                     try await restoreQuarantined(on: node)
                 } catch is CancellationError {
@@ -31,9 +31,7 @@ extension ObjectStore {
         for fragment in fragments {
             if let blob = byID[fragment.chunk.blob], isHome(node, of: fragment, in: blob) {
                 wanted.append(
-                    RepairRecord(
-                        fragment: fragment, node: node, layoutVersion: blob.layoutVersion, reason: .corrupt, attempts: 0, dueAt: time.now())
-                )
+                    repairRecord(of: fragment, blob.redundancy, on: node, layoutVersion: blob.layoutVersion, reason: .corrupt))
             } else {
                 others.append(FragmentInfo(id: fragment, byteCount: 0))
             }

@@ -226,11 +226,9 @@ struct BlobWriter {
             return
         }
         let written = Set(chunk.written)
-        let now = store.time.now()
         for home in store.map.homes(of: chunk.chunk, storageClass, in: layout) where !written.contains(home) {
             repairs.append(
-                RepairRecord(
-                    fragment: home.fragment, node: home.node, layoutVersion: layout.version, reason: .missed, attempts: 0, dueAt: now))
+                store.repairRecord(of: home.fragment, storageClass, on: home.node, layoutVersion: layout.version, reason: .missed))
         }
     }
 
