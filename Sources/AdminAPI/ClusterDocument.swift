@@ -1,3 +1,4 @@
+internal import ChunkTransport
 internal import Core
 internal import HTTPEdge
 internal import ObjectStore
@@ -16,11 +17,30 @@ struct ClusterDocument: Encodable {
         let usedBytes: Int64
         let fragmentCount: Int64
         let quarantinedCount: Int64
+        let disks: [Disk]
         let lastSeenAt: String?
+
+        struct Disk: Encodable {
+            let path: String
+            let capacityBytes: Int64
+            let availableBytes: Int64
+            let readErrors: Int64
+            let writeErrors: Int64
+            let state: String
+
+            init(_ disk: DiskHealth) {
+                path = disk.path
+                capacityBytes = disk.capacityBytes
+                availableBytes = disk.availableBytes
+                readErrors = disk.readErrors
+                writeErrors = disk.writeErrors
+                state = disk.state.rawValue
+            }
+        }
 
         private enum CodingKeys: CodingKey {
             case id, address, zone, weight, state, version, capacityBytes, availableBytes, usedBytes, fragmentCount, quarantinedCount,
-                lastSeenAt
+                disks, lastSeenAt
         }
 
         /// Every member is always there, null for a node that was never seen.
@@ -37,6 +57,7 @@ struct ClusterDocument: Encodable {
             try container.encode(usedBytes, forKey: .usedBytes)
             try container.encode(fragmentCount, forKey: .fragmentCount)
             try container.encode(quarantinedCount, forKey: .quarantinedCount)
+            try container.encode(disks, forKey: .disks)
             try container.encode(lastSeenAt, forKey: .lastSeenAt)
         }
     }
@@ -110,7 +131,7 @@ struct ClusterDocument: Encodable {
                 version: node.version,
                 capacityBytes: node.capacityBytes, availableBytes: node.availableBytes, usedBytes: node.usedBytes,
                 fragmentCount: node.fragmentCount, quarantinedCount: node.quarantinedCount,
-                lastSeenAt: node.lastSeenAt.map { CalendarDate($0).internetText })
+                disks: node.disks.map(Node.Disk.init), lastSeenAt: node.lastSeenAt.map { CalendarDate($0).internetText })
         }
         layout = Layout(
             version: status.layoutVersion, partitionCount: status.partitionCount, replicas: status.replicas,

@@ -36,6 +36,8 @@ public final class ChunkStore: Sendable {
         try configuration.validate()
         do {
             let started = time.monotonicNow()
+            let faults = DiskFaults()
+            let disk = WatchedDisk(disk, faults: faults)
             let (lock, recovered) = try await executor.run {
                 guard let lock = try disk.lock(lockName) else { throw ChunkStoreError.locked(path: disk.path) }
                 do {
@@ -45,7 +47,8 @@ public final class ChunkStore: Sendable {
                     throw error
                 }
             }
-            let engine = Engine(disk: disk, configuration: configuration, random: random, logger: logger, recovered: recovered)
+            let engine = Engine(
+                disk: disk, faults: faults, configuration: configuration, random: random, logger: logger, recovered: recovered)
             let store = ChunkStore(engine: engine, executor: executor, time: time, lock: lock)
             let totals = engine.index.totals()
             logger.info(
@@ -101,6 +104,15 @@ public final class ChunkStore: Sendable {
             usedBytes: segments.reduce(engine.checkpointByteCount.load(ordering: .relaxed)) { $0 + $1.usedByteCount },
             liveBytes: totals.payloadByteCount, fragmentCount: totals.fragmentCount, quarantinedCount: totals.quarantinedCount,
             segmentCount: segments.count, indexBytes: totals.byteCount)
+    }
+
+    /// How the disk does. Asks the file system for its free space; otherwise answered from memory.
+    public func diskCondition() -> DiskCondition {
+        let space = (try? engine.disk.space()) ?? DiskSpace(capacityBytes: 0, availableBytes: 0)
+        return DiskCondition(
+            path: engine.disk.path, capacityBytes: space.capacityBytes,
+            availableBytes: max(0, space.availableBytes - engine.reserve(space)), readErrorCount: engine.faults.readErrorCount,
+            writeErrorCount: engine.faults.writeErrorCount, isFailing: engine.faults.isFailing)
     }
 
     // MARK: Closing

@@ -6,6 +6,7 @@ import Synchronization
 /// What the parts of a store share. Safe to use from any thread.
 final class Engine: Sendable {
     let disk: any Disk
+    let faults: DiskFaults
     let configuration: ChunkStore.Configuration
     let random: any RandomSource
     let logger: Logger
@@ -18,9 +19,11 @@ final class Engine: Sendable {
     let checkpointByteCount: Atomic<Int>
 
     init(
-        disk: any Disk, configuration: ChunkStore.Configuration, random: any RandomSource, logger: Logger, recovered: Recovery.Outcome
+        disk: any Disk, faults: DiskFaults, configuration: ChunkStore.Configuration, random: any RandomSource, logger: Logger,
+        recovered: Recovery.Outcome
     ) {
         self.disk = disk
+        self.faults = faults
         self.configuration = configuration
         self.random = random
         self.logger = logger

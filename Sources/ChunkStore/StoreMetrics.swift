@@ -9,6 +9,9 @@ enum StoreMetrics {
     static let commitTime = Timer(label: "chunkflow_store_commit_duration_seconds")
     static let syncTime = Timer(label: "chunkflow_store_sync_duration_seconds")
     static let corruptFragments = Counter(label: "chunkflow_store_corrupt_fragments_total")
+    static let readErrors = Counter(label: "chunkflow_disk_errors_total", dimensions: [("operation", "read")])
+    static let writeErrors = Counter(label: "chunkflow_disk_errors_total", dimensions: [("operation", "write")])
+    static let flushErrors = Counter(label: "chunkflow_disk_errors_total", dimensions: [("operation", "flush")])
 
     /// The system's, not the store's: what a disk took has no virtual time. Nothing is decided by it (docs/architecture.md).
     private static let clock = SystemTime()

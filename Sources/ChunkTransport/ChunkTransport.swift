@@ -118,10 +118,15 @@ public struct NodeInformation: Hashable, Sendable {
     public var quarantinedCount: Int64
     /// Drawn at every start: tells the node from a copy of its data directory. 0 when it does not say.
     public var instance: UInt64
+    /// Its disks, one for each data directory; empty when it does not say.
+    public var disks: [DiskHealth]
+
+    /// Whether a disk is failing, so that nothing new should be put there.
+    public var isFailing: Bool { disks.contains { $0.state == .failing } }
 
     public init(
         id: NodeID, cluster: ClusterID?, zone: String, version: String, capacityBytes: Int64, availableBytes: Int64, usedBytes: Int64,
-        liveBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, instance: UInt64 = 0
+        liveBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, instance: UInt64 = 0, disks: [DiskHealth] = []
     ) {
         self.id = id
         self.cluster = cluster
@@ -134,6 +139,7 @@ public struct NodeInformation: Hashable, Sendable {
         self.fragmentCount = fragmentCount
         self.quarantinedCount = quarantinedCount
         self.instance = instance
+        self.disks = disks
     }
 }
 

@@ -1,3 +1,4 @@
+public import ChunkTransport
 public import Core
 public import ErasureCoding
 public import Metadata
@@ -72,6 +73,8 @@ public enum StoreError: Error, Hashable, Sendable {
 public enum NodeState: String, Sendable, CaseIterable {
     /// Answers.
     case up
+    /// Answers, but its disk fails: gets nothing new until the disk works again.
+    case failing
     /// Has just failed a call: avoided until it answers again.
     case suspect
     /// Has not answered for a while.
@@ -95,13 +98,15 @@ public struct NodeStatus: Hashable, Sendable {
     public let usedBytes: Int64
     public let fragmentCount: Int64
     public let quarantinedCount: Int64
+    /// Its disks, as it last described them.
+    public let disks: [DiskHealth]
     /// When it last answered; nil if it has not since this distributor started.
     public let lastSeenAt: Timestamp?
 
     public init(
         id: NodeID, address: String, zone: String, weight: Double = 1, state: NodeState, version: String, capacityBytes: Int64,
         availableBytes: Int64,
-        usedBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, lastSeenAt: Timestamp?
+        usedBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, disks: [DiskHealth] = [], lastSeenAt: Timestamp?
     ) {
         self.id = id
         self.address = address
@@ -114,6 +119,7 @@ public struct NodeStatus: Hashable, Sendable {
         self.usedBytes = usedBytes
         self.fragmentCount = fragmentCount
         self.quarantinedCount = quarantinedCount
+        self.disks = disks
         self.lastSeenAt = lastSeenAt
     }
 }

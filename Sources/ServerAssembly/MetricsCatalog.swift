@@ -25,6 +25,8 @@ enum MetricsCatalog {
             "chunkflow_store_commit_records", "Fragments and deletions that shared a commit.", buckets: MetricDescription.countBuckets),
         MetricDescription("chunkflow_store_sync_duration_seconds", "Time of one fdatasync of a segment.", buckets: latencies),
         MetricDescription("chunkflow_store_corrupt_fragments_total", "Fragments found corrupt, by reads and by scrubbing."),
+        MetricDescription(
+            "chunkflow_disk_errors_total", "Reads, writes and flushes that a node's disk refused, but for want of space, by operation."),
         MetricDescription("chunkflow_store_capacity_bytes", "Size of the file system under the data directory."),
         MetricDescription("chunkflow_store_available_bytes", "Bytes that new fragments can still take."),
         MetricDescription("chunkflow_store_used_bytes", "Bytes of the data directory, dead fragments not yet reclaimed included."),

@@ -136,6 +136,49 @@ struct DiskFaultTests {
         #expect(store.quarantined() == [StoreFixture.id(1)])
     }
 
+    @Test(
+        "a disk is failing from a write or flush that failed to one that succeeds, and its errors are counted",
+        arguments: [
+            SimulatedDisk.Operation.write, .synchronizeData,
+        ])
+    func condition(operation: SimulatedDisk.Operation) async throws {
+        let disk = SimulatedDisk(path: "/srv/a")
+        let store = try await StoreFixture.open(disk)
+        try await store.put(StoreFixture.id(1), [1])
+        #expect(store.diskCondition().path == "/srv/a")
+        #expect(!store.diskCondition().isFailing && store.diskCondition().writeErrorCount == 0)
+        disk.fail([operation])
+        for number in 2...3 { _ = try? await store.put(StoreFixture.id(number), [1]) }
+        #expect(store.diskCondition().isFailing)
+        #expect(store.diskCondition().writeErrorCount >= 2)
+        disk.heal()
+        try await store.put(StoreFixture.id(4), [1])
+        #expect(!store.diskCondition().isFailing)
+        #expect(store.diskCondition().writeErrorCount >= 2)
+    }
+
+    @Test("a disk is failing for good when ten reads have failed, and want of space is no fault")
+    func readErrors() async throws {
+        let disk = SimulatedDisk()
+        let store = try await StoreFixture.open(disk)
+        for number in 0..<10 { try await store.put(StoreFixture.id(number), [1]) }
+        disk.fail([.read])
+        // Each is tried twice.
+        for number in 0..<4 { _ = try? await store.bytes(StoreFixture.id(number)) }
+        #expect(store.diskCondition().readErrorCount == 8 && !store.diskCondition().isFailing)
+        _ = try? await store.bytes(StoreFixture.id(4))
+        #expect(store.diskCondition().readErrorCount == 10 && store.diskCondition().isFailing)
+        disk.heal()
+        try await store.put(StoreFixture.id(11), [1])
+        #expect(store.diskCondition().isFailing)
+
+        let observed = ObservedDisk(SimulatedDisk())
+        let full = try await StoreFixture.open(observed)
+        observed.isFull = true
+        await expectFailure(.diskFull) { try await full.put(StoreFixture.id(1), [1]) }
+        #expect(full.diskCondition().writeErrorCount == 0 && !full.diskCondition().isFailing)
+    }
+
     @Test("a directory has one store at a time")
     func lock() async throws {
         let directory = try TemporaryDirectory()

@@ -133,6 +133,25 @@ struct ListingTests {
         }
     }
 
+    @Test("status names the disks that fail, and says failing of their nodes")
+    func failingDisk() async throws {
+        let disks = #"[{"path":"/srv/a","capacityBytes":1,"availableBytes":1,"readErrors":3,"writeErrors":2,"state":"failing"}]"#
+        let healthy = #"[{"path":"/srv/b","capacityBytes":1,"availableBytes":1,"readErrors":1,"writeErrors":0,"state":"healthy"}]"#
+        let cluster = Self.cluster.replacing(#""quarantinedCount":0,"#, with: #""quarantinedCount":0,"disks":\#(disks),"#)
+            .replacing(#""quarantinedCount":1,"#, with: #""quarantinedCount":1,"disks":\#(healthy),"#)
+            .replacing(#""state":"up""#, with: #""state":"failing""#)
+        try await ScriptedServer.with(script: { _ in .json(cluster) }) { server in
+            try await ClientFixture.with { fixture in
+                try await expect(fixture.status(server), .success)
+                let lines = fixture.output.split(separator: "\n")
+                #expect(
+                    lines.filter { $0.hasPrefix("failing") } == ["failing    disk /srv/a of node n1: 3 read errors, 2 write errors"],
+                    "\(fixture.output)")
+                #expect(lines.contains { $0.hasPrefix("n1 ") && $0.contains("failing") })
+            }
+        }
+    }
+
     @Test("an answer of something that is no chunkFlow server is an error, not a crash")
     func otherServer() async throws {
         try await ScriptedServer.with(script: { _ in .json("<html>") }) { server in

@@ -151,7 +151,11 @@ final class MemoryNode: ChunkTransport {
         return NodeInformation(
             id: id, cluster: state.withLock { $0.cluster }, zone: "här", version: "1.2.3", capacityBytes: .max, availableBytes: 2,
             usedBytes: 3, liveBytes: 4, fragmentCount: Int64(fragments.count), quarantinedCount: 6,
-            instance: .max)
+            instance: .max,
+            disks: [
+                DiskHealth(path: "/här", capacityBytes: .max, availableBytes: 2, readErrors: 3, writeErrors: .max, state: .failing),
+                DiskHealth(path: "", capacityBytes: 0, availableBytes: 0, readErrors: 0, writeErrors: 0, state: .healthy),
+            ])
     }
 
     func claim(for cluster: ClusterID) async throws -> NodeInformation {

@@ -67,6 +67,7 @@ package enum Wire {
             $0.fragmentCount = information.fragmentCount
             $0.quarantinedCount = information.quarantinedCount
             $0.instance = information.instance
+            $0.disks = information.disks.map(disk)
         }
     }
 
@@ -75,7 +76,25 @@ package enum Wire {
             id: try node(message.node), cluster: message.hasCluster ? try cluster(message.cluster) : nil, zone: message.zone,
             version: message.version, capacityBytes: message.capacityBytes, availableBytes: message.availableBytes,
             usedBytes: message.usedBytes, liveBytes: message.liveBytes, fragmentCount: message.fragmentCount,
-            quarantinedCount: message.quarantinedCount, instance: message.instance)
+            quarantinedCount: message.quarantinedCount, instance: message.instance, disks: message.disks.map(disk))
+    }
+
+    private static func disk(_ disk: DiskHealth) -> Chunkflow_Storage_V1_DiskHealth {
+        .with {
+            $0.path = disk.path
+            $0.capacityBytes = disk.capacityBytes
+            $0.availableBytes = disk.availableBytes
+            $0.readErrors = disk.readErrors
+            $0.writeErrors = disk.writeErrors
+            $0.state = disk.state == .failing ? .failing : .healthy
+        }
+    }
+
+    /// A state that this version does not know is none to act on.
+    private static func disk(_ message: Chunkflow_Storage_V1_DiskHealth) -> DiskHealth {
+        DiskHealth(
+            path: message.path, capacityBytes: message.capacityBytes, availableBytes: message.availableBytes,
+            readErrors: message.readErrors, writeErrors: message.writeErrors, state: message.state == .failing ? .failing : .healthy)
     }
 
     package static func cluster(_ bytes: Data) throws -> ClusterID {

@@ -85,7 +85,7 @@ public final class LocalChunkTransport: ChunkTransport {
             id: id, cluster: cluster.withLock { $0 }, zone: zone, version: version, capacityBytes: Int64(statistics.capacityBytes),
             availableBytes: Int64(statistics.availableBytes), usedBytes: Int64(statistics.usedBytes),
             liveBytes: Int64(statistics.liveBytes), fragmentCount: Int64(statistics.fragmentCount),
-            quarantinedCount: Int64(statistics.quarantinedCount), instance: instance)
+            quarantinedCount: Int64(statistics.quarantinedCount), instance: instance, disks: [DiskHealth(store.diskCondition())])
     }
 
     public func claim(for wanted: ClusterID) throws -> NodeInformation {

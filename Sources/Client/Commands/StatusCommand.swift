@@ -39,6 +39,9 @@ public struct StatusCommand: ClientCommand {
         if let waiting = cluster.repairQueueLength { lines.append("to repair  \(waiting)") }
         if let rebalance = cluster.rebalance { lines.append(line(rebalance)) }
         if cluster.backgroundPaused == true { lines.append("background work is paused") }
+        for node in cluster.nodes {
+            for disk in node.disks ?? [] where disk.state == ClusterDescription.Disk.failing { lines.append(line(disk, of: node)) }
+        }
         lines.append("")
         let header = ["NODE", "ADDRESS", "ZONE", "WEIGHT", "STATE", "USED", "CAPACITY", "FILL", "FRAGMENTS", "QUARANTINED"]
         return lines + textTable([header] + cluster.nodes.map(row))
@@ -51,6 +54,10 @@ public struct StatusCommand: ClientCommand {
             formatBytes(node.usedBytes), formatBytes(node.capacityBytes), fill, node.fragmentCount.map { "\($0)" } ?? "-",
             node.quarantinedCount.map { "\($0)" } ?? "-",
         ]
+    }
+
+    private static func line(_ disk: ClusterDescription.Disk, of node: ClusterDescription.Node) -> String {
+        "failing    disk \(disk.path.printable) of node \(cell(node.id)): \(disk.readErrors) read errors, \(disk.writeErrors) write errors"
     }
 
     /// The rate and the time left only where something has moved in the last minute.

@@ -67,6 +67,17 @@ package struct ClusterDescription: Codable, Sendable {
         package let usedBytes: Int64
         package let fragmentCount: Int64?
         package let quarantinedCount: Int64?
+        /// nil from servers that do not say.
+        package let disks: [Disk]?
+    }
+
+    package struct Disk: Codable, Sendable {
+        package let path: String
+        package let readErrors: Int64
+        package let writeErrors: Int64
+        package let state: String
+
+        static let failing = "failing"
     }
 
     package struct Layout: Codable, Sendable {

@@ -371,11 +371,78 @@ public nonisolated struct Chunkflow_Storage_V1_NodeInformation: Sendable {
   /// Drawn at random whenever the node starts: tells it from a copy of its data directory. 0 when it does not say.
   public var instance: UInt64 = 0
 
+  /// One for each data directory. None from nodes of before.
+  public var disks: [Chunkflow_Storage_V1_DiskHealth] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _cluster: Data? = nil
+}
+
+public nonisolated struct Chunkflow_Storage_V1_DiskHealth: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The data directory.
+  public var path: String = String()
+
+  public var capacityBytes: Int64 = 0
+
+  public var availableBytes: Int64 = 0
+
+  /// Since the node started.
+  public var readErrors: Int64 = 0
+
+  public var writeErrors: Int64 = 0
+
+  public var state: Chunkflow_Storage_V1_DiskHealth.State = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case unspecified // = 0
+    case healthy // = 1
+
+    /// Reads or writes fail: nothing new should be put there.
+    case failing // = 2
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .healthy
+      case 2: self = .failing
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .healthy: return 1
+      case .failing: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [Chunkflow_Storage_V1_DiskHealth.State] = [
+      .unspecified,
+      .healthy,
+      .failing,
+    ]
+
+  }
+
+  public init() {}
 }
 
 public nonisolated struct Chunkflow_Storage_V1_ClaimRequest: Sendable {
@@ -1150,7 +1217,7 @@ nonisolated extension Chunkflow_Storage_V1_GetInformationRequest: SwiftProtobuf.
 
 nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeInformation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}cluster\0\u{1}zone\0\u{1}version\0\u{3}capacity_bytes\0\u{3}available_bytes\0\u{3}used_bytes\0\u{3}live_bytes\0\u{3}fragment_count\0\u{3}quarantined_count\0\u{1}instance\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}cluster\0\u{1}zone\0\u{1}version\0\u{3}capacity_bytes\0\u{3}available_bytes\0\u{3}used_bytes\0\u{3}live_bytes\0\u{3}fragment_count\0\u{3}quarantined_count\0\u{1}instance\0\u{1}disks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1169,6 +1236,7 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.fragmentCount) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.quarantinedCount) }()
       case 11: try { try decoder.decodeSingularFixed64Field(value: &self.instance) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.disks) }()
       default: break
       }
     }
@@ -1212,6 +1280,9 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
     if self.instance != 0 {
       try visitor.visitSingularFixed64Field(value: self.instance, fieldNumber: 11)
     }
+    if !self.disks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.disks, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1227,9 +1298,69 @@ nonisolated extension Chunkflow_Storage_V1_NodeInformation: SwiftProtobuf.Messag
     if lhs.fragmentCount != rhs.fragmentCount {return false}
     if lhs.quarantinedCount != rhs.quarantinedCount {return false}
     if lhs.instance != rhs.instance {return false}
+    if lhs.disks != rhs.disks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension Chunkflow_Storage_V1_DiskHealth: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiskHealth"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{3}capacity_bytes\0\u{3}available_bytes\0\u{3}read_errors\0\u{3}write_errors\0\u{1}state\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.capacityBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.availableBytes) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.readErrors) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.writeErrors) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 1)
+    }
+    if self.capacityBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.capacityBytes, fieldNumber: 2)
+    }
+    if self.availableBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.availableBytes, fieldNumber: 3)
+    }
+    if self.readErrors != 0 {
+      try visitor.visitSingularInt64Field(value: self.readErrors, fieldNumber: 4)
+    }
+    if self.writeErrors != 0 {
+      try visitor.visitSingularInt64Field(value: self.writeErrors, fieldNumber: 5)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Chunkflow_Storage_V1_DiskHealth, rhs: Chunkflow_Storage_V1_DiskHealth) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs.capacityBytes != rhs.capacityBytes {return false}
+    if lhs.availableBytes != rhs.availableBytes {return false}
+    if lhs.readErrors != rhs.readErrors {return false}
+    if lhs.writeErrors != rhs.writeErrors {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Chunkflow_Storage_V1_DiskHealth.State: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_UNSPECIFIED\0\u{1}STATE_HEALTHY\0\u{1}STATE_FAILING\0")
 }
 
 nonisolated extension Chunkflow_Storage_V1_ClaimRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

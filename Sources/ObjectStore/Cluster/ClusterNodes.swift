@@ -26,7 +26,9 @@ public final class ClusterNodes: Sendable {
         func state(at now: MonotonicInstant) -> NodeState {
             guard member.record.membership.isPresent else { return .left }
             let health = health.state(at: now)
-            return health == .up && member.record.membership == .draining ? .draining : health
+            if health == .up, member.record.membership == .draining { return .draining }
+            // Its disk may be failing by its own account, though calls still succeed.
+            return health == .up && information?.isFailing == true ? .failing : health
         }
     }
 
@@ -91,13 +93,16 @@ public final class ClusterNodes: Sendable {
 
     func peer(_ id: NodeID) -> Peer? { entries.withLock { $0[id].map { Peer(id: id, address: $0.member.record.address) } } }
 
-    /// Whether a node answers, member or not: up, suspect or down.
+    /// How a node answers, member or not: up, failing, suspect or down.
     func health(of id: NodeID) -> NodeState {
         let now = time.monotonicNow()
         return entries.withLock { $0[id]?.health.state(at: now) ?? .down }
     }
 
-    /// Since when a node has not answered; nil when it does.
+    /// Whether a node answers, whatever its disk does.
+    func isAnswering(_ id: NodeID) -> Bool { [.up, .failing].contains(health(of: id)) }
+
+    /// Since when a node has not answered, or its disk has failed; nil when all is well.
     func failingSince(_ id: NodeID) -> MonotonicInstant? { entries.withLock { $0[id]?.health.failingSince } }
 
     /// What a node is to the cluster: one that is up takes new fragments.
@@ -111,17 +116,30 @@ public final class ClusterNodes: Sendable {
         return entries.withLock { entries in entries.filter { $0.value.state(at: now) == state }.map(\.key).sorted() }
     }
 
-    /// `ids` with those that answer first, then those in doubt, then those that are down; otherwise in the order given.
+    /// `ids` with those that are up first, then those whose disk fails, those in doubt, and those that are down; otherwise in the order
+    /// given.
     func byHealth(_ ids: [NodeID]) -> [NodeID] {
         let now = time.monotonicNow()
         let states = entries.withLock { entries in ids.map { entries[$0]?.health.state(at: now) ?? .down } }
-        return [NodeState.up, .suspect, .down].flatMap { wanted in zip(ids, states).filter { $0.1 == wanted }.map(\.0) }
+        return [NodeState.up, .failing, .suspect, .down].flatMap { wanted in zip(ids, states).filter { $0.1 == wanted }.map(\.0) }
     }
 
     /// Takes note of a call that failed.
     func report(_ error: any Error, from id: NodeID) {
         guard let error = error as? NodeError, error.concernsWholeNode else { return }
-        markFailed(id, reason: "\(error)")
+        if case .storageFailure(let detail) = error { noteDiskFailure(of: id, detail) } else { markFailed(id, reason: "\(error)") }
+    }
+
+    private func noteDiskFailure(of id: NodeID, _ detail: String) {
+        let now = time.monotonicNow()
+        let wasUp = entries.withLock { entries in
+            let wasUp = entries[id]?.health.state(at: now) == .up
+            entries[id]?.health.diskFailed(at: now)
+            return wasUp
+        }
+        if wasUp {
+            logger.error("the disk of a storage node fails: it gets nothing new", metadata: ["node": "\(id)", "reason": "\(detail)"])
+        }
     }
 
     private func markFailed(_ id: NodeID, reason: String) {
@@ -138,16 +156,18 @@ public final class ClusterNodes: Sendable {
         let now = time.monotonicNow()
         let seenAt = time.now()
         let (returned, hasRestarted) = entries.withLock { entries in
-            let returned = entries[id]?.health.state(at: now) != .up
+            let wasAnswering = [.up, .failing].contains(entries[id]?.health.state(at: now))
             let hasRestarted = entries[id]?.information.map { $0.instance != information.instance } ?? false
             entries[id]?.health.succeeded(at: now)
+            if hasRestarted { entries[id]?.health.restarted(at: now) }
             entries[id]?.information = information
             entries[id]?.lastSeenAt = seenAt
-            return (returned, hasRestarted)
+            return (!wasAnswering, hasRestarted)
         }
+        if let disk = information.disks.first(where: { $0.state == .failing }) { noteDiskFailure(of: id, "by its own account: \(disk)") }
         if hasRestarted { restarted.withLock { _ = $0.insert(id) } }
         if returned {
-            logger.info("storage node is up", metadata: ["node": "\(id)"])
+            logger.info("storage node answers", metadata: ["node": "\(id)"])
             nodeReturned.raise()
         }
     }
@@ -188,15 +208,41 @@ public final class ClusterNodes: Sendable {
     }
 
     private func probeForever(_ id: NodeID) async {
-        while !Task.isCancelled {
-            await probe(id)
-            do { try await time.sleep(for: probeInterval(of: id)) } catch { return }
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                await probe(id)
+                // A disk that hangs must not keep anybody from hearing whether the node answers.
+                if beginTrial(of: id) { group.addTask { await self.tryDisk(of: id) } }
+                do { try await time.sleep(for: probeInterval(of: id)) } catch { return }
+            }
+        }
+    }
+
+    private func beginTrial(of id: NodeID) -> Bool {
+        let now = time.monotonicNow()
+        return entries.withLock { $0[id]?.health.beginTrial(at: now) ?? false }
+    }
+
+    /// Half open: what this call comes to decides whether the node gets others again.
+    private func tryDisk(of id: NodeID) async {
+        guard let transport = transport(to: id) else { return }
+        let failure: NodeError?
+        do { failure = try await DiskTrial(node: transport, time: time).failure() } catch { return }
+        let now = time.monotonicNow()
+        entries.withLock { entries in
+            if failure == nil { entries[id]?.health.trialSucceeded(at: now) } else { entries[id]?.health.trialFailed(at: now) }
+        }
+        if let failure {
+            logger.warning("the disk of a storage node still fails", metadata: ["node": "\(id)", "reason": "\(failure)"])
+        } else {
+            logger.notice("the disk of a storage node works again", metadata: ["node": "\(id)"])
+            nodeReturned.raise()
         }
     }
 
     private func probeInterval(of id: NodeID) -> Duration {
         switch state(of: id) {
-        case .up, .draining: configuration.probeInterval
+        case .up, .draining, .failing: configuration.probeInterval
         case .suspect, .down: configuration.failedProbeInterval
         case .left: configuration.absentProbeInterval
         }
@@ -219,7 +265,8 @@ public final class ClusterNodes: Sendable {
                     weight: entry.member.record.weight, state: entry.state(at: now), version: entry.information?.version ?? "",
                     capacityBytes: entry.information?.capacityBytes ?? 0, availableBytes: entry.information?.availableBytes ?? 0,
                     usedBytes: entry.information?.usedBytes ?? 0, fragmentCount: entry.information?.fragmentCount ?? 0,
-                    quarantinedCount: entry.information?.quarantinedCount ?? 0, lastSeenAt: entry.lastSeenAt)
+                    quarantinedCount: entry.information?.quarantinedCount ?? 0, disks: entry.information?.disks ?? [],
+                    lastSeenAt: entry.lastSeenAt)
             }
         }
     }

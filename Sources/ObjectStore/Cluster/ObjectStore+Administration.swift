@@ -56,7 +56,7 @@ extension ObjectStore: ClusterAdministration {
         let answer = { JoinAnswer(cluster: self.cluster, layoutVersion: self.map.current.version) }
         // A node that says what is known needs no more than an answer.
         if let known = nodes.record(of: request.node), known.address == request.address, known.membership.isPresent,
-            nodes.information(on: request.node)?.instance == request.instance, nodes.health(of: request.node) == .up
+            nodes.information(on: request.node)?.instance == request.instance, nodes.isAnswering(request.node)
         {
             return answer()
         }

@@ -46,7 +46,7 @@ extension ObjectStore {
         let substitutes = map.substitutes(for: chunk, storageClass, in: layout)
         var chosen = [NodeID?](repeating: nil, count: slots.count)
         // Better a node in doubt than no upload.
-        for state in [NodeState.up, .suspect] where chosen.count(where: { $0 != nil }) < quorum {
+        for state in [NodeState.up, .suspect, .failing] where chosen.count(where: { $0 != nil }) < quorum {
             for (index, slot) in slots.enumerated() where chosen[index] == nil {
                 if let node = slot.node, nodes.state(of: node) == state { chosen[index] = node }
             }
