@@ -17,7 +17,7 @@ public enum EmbeddedRole {
             for number in 1...settings.nodeCount {
                 let node = try await StorageNode.open(
                     directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", scrubPeriod: settings.scrubPeriod,
-                    process: settings.process, peers: book, logger: logger)
+                    nodesOnDisk: settings.nodeCount, durability: settings.process.durability, peers: book, logger: logger)
                 nodes.append(node)
                 book.add(node.transport)
             }

@@ -1,20 +1,21 @@
 internal import ChunkStore
 internal import Core
 internal import Logging
-internal import ServiceLifecycle
+package import ServiceLifecycle
 
 /// Looks after a node's disk while it runs: gives back the room of segments that are mostly dead.
-struct NodeMaintenance: Service {
+package struct NodeMaintenance: Service {
     /// Deleting punches holes at once; this is for what the holes leave, so it need not hurry.
-    private static let interval: Duration = .seconds(600)
+    package static let defaultInterval: Duration = .seconds(600)
 
     let store: ChunkStore
+    let interval: Duration
     let logger: Logger
 
-    func run() async throws {
+    package func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
-                try await SystemTime().sleep(for: Self.interval)
+                try await SystemTime().sleep(for: interval)
                 await compact()
             }
         }

@@ -1,27 +1,30 @@
 internal import ChunkStore
-internal import ChunkTransport
-internal import Core
+package import ChunkTransport
+package import Core
 internal import Foundation
-internal import Logging
-internal import ServiceLifecycle
-internal import Settings
+package import Logging
+package import ServiceLifecycle
 
 /// A storage node of this process: the engine on a directory, and the node's identity in it.
-struct StorageNode: Sendable {
+package struct StorageNode: Sendable {
     /// Threads for one node's disk. Two keep a reader from waiting for somebody's fdatasync.
     private static let diskThreads = 4
 
-    let transport: LocalChunkTransport
+    package let transport: LocalChunkTransport
     /// What runs beside the node as long as it serves.
-    let services: [any Service]
+    package let services: [any Service]
     private let store: ChunkStore
 
-    static func open(
-        directory: String, zone: String, scrubPeriod: Duration?, process: ProcessSettings, peers: any PeerDialer, logger: Logger
+    /// - Parameters:
+    ///   - nodesOnDisk: how many nodes have their directories on the same disk, and look after it.
+    ///   - maintenanceInterval: between two looks for segments to compact.
+    package static func open(
+        directory: String, zone: String, scrubPeriod: Duration?, nodesOnDisk: Int = 1,
+        maintenanceInterval: Duration = NodeMaintenance.defaultInterval, durability: Durability, peers: any PeerDialer, logger: Logger
     ) async throws -> StorageNode {
         let disk = try PosixDisk(directory: directory)
         var configuration = ChunkStore.Configuration()
-        configuration.durability = process.durability
+        configuration.durability = durability
         let store = try await ChunkStore.open(
             disk: disk, configuration: configuration, executor: ThreadPoolExecutor(threadCount: diskThreads), time: SystemTime(),
             random: SystemRandom(), logger: logger)
@@ -29,16 +32,17 @@ struct StorageNode: Sendable {
             store: store, identity: FileNodeIdentityStore(directory: directory), zone: zone, version: chunkFlowVersion, peers: peers,
             time: SystemTime(), random: SystemRandom(), logger: logger)
         ServerMetrics.observe(transport, store)
-        var services: [any Service] = [NodeMaintenance(store: store, logger: logger)]
+        var services: [any Service] = [NodeMaintenance(store: store, interval: maintenanceInterval, logger: logger)]
         if let scrubPeriod {
             let scrubber = Scrubber(
-                store: store, progress: ScrubProgressFile(directory: directory, logger: logger), period: scrubPeriod, time: SystemTime(),
-                logger: logger)
+                store: store, progress: ScrubProgressFile(directory: directory, logger: logger), period: scrubPeriod,
+                storesOnDisk: nodesOnDisk,
+                time: SystemTime(), logger: logger)
             services.append(ScrubService(scrubber: scrubber, logger: logger))
         }
         return StorageNode(transport: transport, services: services, store: store)
     }
 
     /// Waits for what is in flight and leaves the directory in order.
-    func close() async { await store.close() }
+    package func close() async { await store.close() }
 }

@@ -29,7 +29,11 @@ final class ObservedDisk: Disk {
             self.disk = disk
         }
 
-        func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int { try file.read(into: buffer, at: offset) }
+        func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+            disk.reads.add(1, ordering: .relaxed)
+            disk.readHook.withLock { $0 }?()
+            return try file.read(into: buffer, at: offset)
+        }
         func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
             if disk.refusesOverwriting, try offset < file.byteCount() { throw DiskError(operation: "write", errno: EIO) }
             guard disk.isFull else { return try file.write(bytes, at: offset) }
@@ -55,8 +59,16 @@ final class ObservedDisk: Disk {
     private let full = Atomic<Bool>(false)
     private let overwritingRefused = Atomic<Bool>(false)
     private let hook = Mutex<(@Sendable () -> Void)?>(nil)
+    private let reads = Atomic<Int>(0)
+    private let readHook = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(_ disk: any Disk) { self.disk = disk }
+
+    /// Reads so far.
+    var readCount: Int { reads.load(ordering: .relaxed) }
+
+    /// Runs `body` at the beginning of every read from now on.
+    func beforeReads(_ body: @escaping @Sendable () -> Void) { readHook.withLock { $0 = body } }
 
     /// fdatasyncs so far.
     var synchronizations: Int { count.load(ordering: .relaxed) }

@@ -17,10 +17,10 @@ enum StoreFixture {
 
     static func open(
         _ disk: any Disk, configuration: ChunkStore.Configuration = configuration(), executor: any BlockingExecutor = InlineExecutor(),
-        random: any RandomSource = SeededRandom(seed: 1)
+        time: any TimeSource = SystemTime(), random: any RandomSource = SeededRandom(seed: 1)
     ) async throws -> ChunkStore {
         try await ChunkStore.open(
-            disk: disk, configuration: configuration, executor: executor, time: SystemTime(), random: random,
+            disk: disk, configuration: configuration, executor: executor, time: time, random: random,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 

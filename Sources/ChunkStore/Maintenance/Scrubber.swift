@@ -25,10 +25,11 @@ public protocol ScrubProgressStore: Sendable {
 
 /// Re-reads all of a store, again and again, slowly: what rots unread is found while other copies are still good.
 ///
-/// A pass is spread over `period`. Whatever that asks for, nine tenths of the disk's time are left to others.
+/// A pass is spread over `period`. Whatever that asks for, nine tenths of the disk's time are left to others; stores that share a disk share
+/// the tenth.
 public struct Scrubber: Sendable {
-    /// Pauses after a read, as a multiple of the time that it took.
-    private static let restFactor = 9
+    /// Of the disk's time, one part in so many is for scrubbing.
+    private static let partsOfTime = 10
     private static let pageSize = 64
     private static let savingInterval = Duration.seconds(60)
     private static let emptyPause = Duration.seconds(1)
@@ -38,11 +39,19 @@ public struct Scrubber: Sendable {
     private let store: ChunkStore
     private let progressStore: any ScrubProgressStore
     private let period: Duration
+    /// Pauses after a read, as a multiple of the time that it took.
+    private let restFactor: Int
     private let time: any TimeSource
     private let logger: Logger
 
-    /// - Parameter period: how long a pass over everything may take.
-    public init(store: ChunkStore, progress: any ScrubProgressStore, period: Duration, time: any TimeSource, logger: Logger) {
+    /// - Parameters:
+    ///   - period: how long a pass over everything may take.
+    ///   - storesOnDisk: how many stores with a scrubber of their own are on the same disk.
+    public init(
+        store: ChunkStore, progress: any ScrubProgressStore, period: Duration, storesOnDisk: Int = 1, time: any TimeSource, logger: Logger
+    ) {
+        precondition(storesOnDisk > 0)
+        restFactor = Self.partsOfTime * storesOnDisk - 1
         self.store = store
         progressStore = progress
         self.period = period
@@ -90,7 +99,7 @@ public struct Scrubber: Sendable {
         for fragment in store.inDiskOrder(fragments) {
             let start = time.monotonicNow()
             let isCorrupt = try await store.scrub(fragment.id) { read in
-                rest += read.duration * Self.restFactor
+                rest += read.duration * restFactor
                 guard rest >= Self.shortestPause else { return }
                 try await time.sleep(for: rest)
                 rest = .zero
