@@ -53,7 +53,7 @@ public struct StoreConfiguration: Sendable {
     public var rebalanceBytesPerSecond = 1024 * 1024 * 1024
     /// Fragments that move to one node at the same time because of a new layout, and as many because of repairs; and to all nodes
     /// together. So the work goes on on all nodes at once, however many there are.
-    public var transfersPerNode = 2
+    public var transfersPerNode = 4
     public var transfersAtOnce = 128
 
     /// Pause before a failed repair is tried again; doubles with each failure.
