@@ -5,7 +5,7 @@ import Testing
 /// Clusters larger than any test can start.
 @Suite struct ScaleTests {
     #if DEBUG
-        private static let largestPartitionCount = 4_096
+        private static let largestPartitionCount = 1_024
     #else
         private static let largestPartitionCount = 65_536
     #endif

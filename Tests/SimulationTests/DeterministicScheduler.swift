@@ -1,4 +1,5 @@
 import Core
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -64,6 +65,15 @@ final class DeterministicScheduler: TimeSource {
             } else {
                 try wakeNextSleeper(limit: limit)
             }
+        }
+    }
+
+    private static let thread = DispatchQueue(label: "simulation apart")
+
+    /// The same on a thread of its own: histories that take long leave the pool's few threads to other tests.
+    func runApart<Value: Sendable>(limit: Duration, _ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Self.thread.async { continuation.resume(with: Result { try self.run(limit: limit, body) }) }
         }
     }
 

@@ -34,9 +34,9 @@ struct SlowUploadTests {
     }
 
     @Test("keeps its chunks through every sweep, however long it takes", arguments: [1, 2, 3] as [UInt64])
-    func outlivesTheGrace(seed: UInt64) throws {
+    func outlivesTheGrace(seed: UInt64) async throws {
         let scheduler = DeterministicScheduler(seed: seed)
-        try scheduler.run(limit: .seconds(24 * 3600)) {
+        try await scheduler.runApart(limit: .seconds(24 * 3600)) {
             var configuration = StoreConfiguration()
             configuration.chunkSize = 64 * 1024
             configuration.pieceSize = 64 * 1024
