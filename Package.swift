@@ -107,7 +107,8 @@ let package = Package(
             name: "APIDescription", dependencies: [crypto, yams],
             // In the executable: a container has nothing beside it.
             resources: [.embedInCode("openapi.yaml"), .embedInCode("docs.css")], swiftSettings: swiftSettings),
-        library("AdminAPI", ["APIDescription", "ChunkTransport", "Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
+        library(
+            "AdminAPI", ["APIDescription", "ChunkTransport", "Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",
