@@ -4,7 +4,7 @@ public import Core
 ///
 /// Every method is atomic, and durable when it returns. Concurrent writers of one key: the last commit wins, never a mix.
 /// Safe to call from any task. Throws ``MetadataError``.
-public protocol MetadataStore: LeaseStore {
+public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionStore, MultipartStore {
     // MARK: Cluster
 
     /// The cluster's name: `fresh` is taken and kept by the first call ever, and given back by all later ones.
@@ -42,16 +42,14 @@ public protocol MetadataStore: LeaseStore {
     func ensureBucket(named name: String, at time: Timestamp) async throws -> BucketRecord
     func bucket(named name: String) async throws -> BucketRecord?
 
-    /// Makes an object visible, in one transaction with `repairs`: what its writing left to be done.
-    ///
-    /// What the key held before becomes garbage (its blobs that nothing else refers to).
-    /// - Throws: ``MetadataError/noSuchBucket``; ``MetadataError/conflict`` when a blob of the object is on the garbage list.
+    /// As ``VersionStore/commit(_:condition:repairs:)`` without a condition.
     func commit(_ object: ObjectRecord, repairs: [RepairRecord]) async throws
+    /// The latest version of a key; nil when there is none, or it is a delete marker.
     func object(in bucket: BucketID, key: String) async throws -> ObjectRecord?
-    /// Objects in byte order of their keys, those after `key` only.
+    /// Objects with their blobs, in byte order of their keys, those after `key` only.
     func objects(in bucket: BucketID, after key: String?, limit: Int) async throws -> [ObjectRecord]
-    /// Removes an object; its blobs that nothing else refers to become garbage.
-    /// - Returns: false when there was none.
+    /// Removes an object, as ``VersionStore`` deletes the latest version; its blobs that nothing else refers to become garbage.
+    /// - Returns: false when there was none: nothing has happened then.
     func deleteObject(in bucket: BucketID, key: String, at time: Timestamp) async throws -> Bool
 
     // MARK: Collection
@@ -120,6 +118,14 @@ public struct MetadataTotals: Hashable, Sendable {
 
 public enum MetadataError: Error, Hashable, Sendable {
     case noSuchBucket(BucketID)
+    case bucketNotEmpty
+    case noSuchAccount(String)
+    case noSuchKey
+    case noSuchUpload
+    /// A ``WriteCondition`` does not hold.
+    case preconditionFailed
+    /// A version is locked against deletion.
+    case protected
     /// Something with that name exists already.
     case conflict(detail: String)
     /// The disk under the database is full. Reads go on.
@@ -135,4 +141,12 @@ public enum MetadataError: Error, Hashable, Sendable {
     /// The database said no; `detail` is what it said.
     case failure(detail: String)
     case closed
+
+    /// Whether the database is well, and what was asked of it cannot be: nothing has happened then.
+    public var isRefusal: Bool {
+        switch self {
+        case .noSuchBucket, .bucketNotEmpty, .noSuchAccount, .noSuchKey, .noSuchUpload, .preconditionFailed, .protected, .conflict: true
+        case .diskFull, .damaged, .locked, .restoreUnfinished, .unknownSchema, .failure, .closed: false
+        }
+    }
 }

@@ -10,11 +10,21 @@ public struct BucketRecord: Hashable, Sendable {
     public let id: BucketID
     public let name: String
     public let createdAt: Timestamp
+    /// An account's id; nil for the root account.
+    public let owner: String?
+    public let versioning: Versioning
+    /// Whether its objects can be locked.
+    public let isLocking: Bool
 
-    public init(id: BucketID, name: String, createdAt: Timestamp) {
+    public init(
+        id: BucketID, name: String, createdAt: Timestamp, owner: String? = nil, versioning: Versioning = .off, isLocking: Bool = false
+    ) {
         self.id = id
         self.name = name
         self.createdAt = createdAt
+        self.owner = owner
+        self.versioning = versioning
+        self.isLocking = isLocking
     }
 }
 
@@ -53,7 +63,9 @@ public struct ObjectRecord: Hashable, Sendable {
     public let bucket: BucketID
     public let key: String
     public let version: VersionID
-    /// Bytes of content: the sum of its blobs'.
+    /// Whether S3 calls the version `null`.
+    public let isNullVersion: Bool
+    /// Bytes of content: the sum of its blobs', unless they are encrypted.
     public let byteCount: Int64
     /// The name that the client gave the file; nil when it gave none.
     public let fileName: String?
@@ -65,16 +77,19 @@ public struct ObjectRecord: Hashable, Sendable {
     public let createdAt: Timestamp
     /// Headers and `x-amz-meta-` pairs to give back on reading, by lower-case name.
     public let userMetadata: [String: String]
+    public let attributes: ObjectAttributes
     /// The content, in order: one blob, or one for every part of a multipart upload.
     public let blobs: [BlobRecord]
 
     public init(
-        bucket: BucketID, key: String, version: VersionID, byteCount: Int64, fileName: String?, contentType: String, etag: String,
-        crc32c: UInt32?, createdAt: Timestamp, userMetadata: [String: String], blobs: [BlobRecord]
+        bucket: BucketID, key: String, version: VersionID, isNullVersion: Bool = true, byteCount: Int64, fileName: String?,
+        contentType: String, etag: String, crc32c: UInt32?, createdAt: Timestamp, userMetadata: [String: String],
+        attributes: ObjectAttributes = ObjectAttributes(), blobs: [BlobRecord]
     ) {
         self.bucket = bucket
         self.key = key
         self.version = version
+        self.isNullVersion = isNullVersion
         self.byteCount = byteCount
         self.fileName = fileName
         self.contentType = contentType
@@ -82,6 +97,7 @@ public struct ObjectRecord: Hashable, Sendable {
         self.crc32c = crc32c
         self.createdAt = createdAt
         self.userMetadata = userMetadata
+        self.attributes = attributes
         self.blobs = blobs
     }
 }

@@ -131,17 +131,38 @@ public final class ObjectStore: FileStore, Sendable {
         map.homes(of: chunk, blob.redundancy, in: map.layout(version: blob.layoutVersion) ?? map.current).map { ($0.fragment, $0.node) }
     }
 
-    /// Runs a call to the metadata database; its errors become the store's.
+    /// Runs calls to the metadata database, for an edge that has more to do with it than this store offers.
+    ///
+    /// What the database answers to a request that cannot be fulfilled is thrown on as it is: ``Metadata/MetadataError/isRefusal``.
+    /// What happens to the database itself becomes a ``StoreError``.
+    public func committing<Value: Sendable>(_ body: (any MetadataStore) async throws -> Value) async throws -> Value {
+        do {
+            return try await body(metadata)
+        } catch let error as MetadataError where error.isRefusal {
+            throw error
+        } catch let error as MetadataError {
+            throw failure(error)
+        }
+    }
+
+    /// Runs a call to the metadata database, whose errors become the store's; but for those that say of an object, or its bucket, why it
+    /// is not as the request wants it.
     func committing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
-        } catch MetadataError.diskFull {
-            throw StoreError.insufficientStorage(detail: "the metadata database has no room left")
-        } catch MetadataError.closed {
-            throw StoreError.shuttingDown
         } catch let error as MetadataError {
+            if case .conflict = error { throw failure(error) }
+            throw error.isRefusal ? error : failure(error)
+        }
+    }
+
+    private func failure(_ error: MetadataError) -> StoreError {
+        switch error {
+        case .diskFull: return .insufficientStorage(detail: "the metadata database has no room left")
+        case .closed: return .shuttingDown
+        default:
             logger.error("metadata database failed", metadata: ["error": "\(error)"])
-            throw StoreError.metadataFailure(detail: "\(error)")
+            return .metadataFailure(detail: "\(error)")
         }
     }
 }

@@ -39,7 +39,7 @@ public enum MetadataFiles {
         case .failure(let detail): detail
         case .restoreUnfinished(let path):
             "a restore of \(path) was broken off: repeat it (chunkflow metadata restore); what was there before is beside it, renamed"
-        case .noSuchBucket, .closed: "\(error)"
+        case .noSuchBucket, .bucketNotEmpty, .noSuchAccount, .noSuchKey, .noSuchUpload, .preconditionFailed, .protected, .closed: "\(error)"
         }
     }
 }

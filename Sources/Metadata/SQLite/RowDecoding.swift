@@ -65,6 +65,13 @@ extension Row {
         return data
     }
 
+    func optionalText(_ column: Int) throws -> String? { isNull(column) ? nil : try text(column) }
+
+    /// Text that is kept as bytes.
+    func optionalName(_ column: Int) throws -> String? { isNull(column) ? nil : try name(column) }
+
+    func flag(_ column: Int) throws -> Bool { try integer(column, as: Int64.self) != 0 }
+
     func isNull(_ column: Int) -> Bool { (self[column] as DatabaseValue).isNull }
 
     func timestamp(_ column: Int) throws -> Timestamp { Timestamp(millisecondsSince1970: try integer(column)) }

@@ -1,4 +1,5 @@
-/// Every statement of the store, apart from the schema. All are prepared once a connection and kept.
+/// Every statement of the store, apart from the schema: those of buckets and what is in them stand in extensions. All are prepared once a
+/// connection and kept.
 enum SQL {
     static let begin = "BEGIN IMMEDIATE"
     static let commit = "COMMIT"
@@ -41,47 +42,6 @@ enum SQL {
         SELECT storage_class, COUNT(*), SUM(byte_count), MIN(layout_version) FROM blobs WHERE layout_version < ? GROUP BY storage_class
         """
     static let isInRepair = "SELECT 1 FROM repairs WHERE blob = ? LIMIT 1"
-
-    static let bucket = "SELECT id, created_at FROM buckets WHERE name = ?"
-    static let bucketExists = "SELECT 1 FROM buckets WHERE id = ?"
-    static let insertBucket = "INSERT INTO buckets (name, created_at) VALUES (?, ?)"
-
-    private static let objectColumns = """
-        objects.name, objects.version, objects.byte_count, objects.file_name, objects.content_type, objects.etag, objects.crc32c,
-        objects.created_at, objects.user_metadata, objects.blob_count,
-        blobs.id, blobs.byte_count, blobs.chunk_size, blobs.layout_version, blobs.storage_class
-        """
-    static let object = """
-        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob WHERE objects.bucket = ? AND objects.name = ?
-        """
-    static let objects = """
-        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob
-        WHERE objects.bucket = ? AND objects.name > ? ORDER BY objects.name LIMIT ?
-        """
-    /// From the beginning: an empty key is a key, and nothing is less than it.
-    static let firstObjects = """
-        SELECT \(objectColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob
-        WHERE objects.bucket = ? ORDER BY objects.name LIMIT ?
-        """
-    static let blobsOfVersion = """
-        SELECT blobs.id, blobs.byte_count, blobs.chunk_size, blobs.layout_version, blobs.storage_class
-        FROM object_blobs JOIN blobs ON blobs.id = object_blobs.blob WHERE object_blobs.version = ? ORDER BY object_blobs.position
-        """
-    static let contentOfObject = "SELECT version, byte_count, blob, blob_count FROM objects WHERE bucket = ? AND name = ?"
-    static let insertObject = """
-        INSERT INTO objects (version, byte_count, file_name, content_type, etag, crc32c, created_at, user_metadata, blob, blob_count,
-            bucket, name)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """
-    static let updateObject = """
-        UPDATE objects SET version = ?, byte_count = ?, file_name = ?, content_type = ?, etag = ?, crc32c = ?, created_at = ?,
-            user_metadata = ?, blob = ?, blob_count = ?
-        WHERE bucket = ? AND name = ?
-        """
-    static let deleteObject = "DELETE FROM objects WHERE bucket = ? AND name = ?"
-    static let insertVersionBlob = "INSERT INTO object_blobs (version, position, blob) VALUES (?, ?, ?)"
-    static let versionBlobs = "SELECT blob FROM object_blobs WHERE version = ? ORDER BY position"
-    static let deleteVersionBlobs = "DELETE FROM object_blobs WHERE version = ?"
 
     static let referToBlob = """
         INSERT INTO blobs (id, byte_count, chunk_size, layout_version, storage_class, reference_count) VALUES (?, ?, ?, ?, ?, 1)

@@ -34,6 +34,7 @@ public final class SQLiteMetadataStore: MetadataStore {
     private let commits: GroupCommit<TransactionBatches.Request, Void>
     /// Two to the same path would share a file; two at all would only take each other's disk.
     let backups = AsyncPermits(count: 1)
+    let rowsListed = RowCount()
     private let isClosed = Mutex(false)
 
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
@@ -184,6 +185,23 @@ extension SQLiteMetadataStore {
         try await executor.run {
             try self.writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
         }
+    }
+
+    /// Rows of a table, for tests.
+    package func rowCount(of table: String) async throws -> Int {
+        try await read { database in try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM \(table)") ?? 0 }
+    }
+
+    /// Makes a database as an older version of the program left it, for tests.
+    /// - Parameters:
+    ///   - migration: the last that it knew.
+    ///   - rows: SQL that fills it.
+    package static func makeDatabase(at path: String, upTo migration: String, rows: String) throws {
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA application_id = \(Schema.applicationID)") }
+        try Schema.migrator.migrate(database, upTo: migration)
+        try database.write { try $0.execute(sql: rows) }
+        try database.close()
     }
 
     /// Runs SQL in a transaction, for tests.

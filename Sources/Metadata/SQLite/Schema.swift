@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("0003-repair-order") { try $0.execute(sql: repairOrder) }
         migrator.registerMigration("0004-leases") { try $0.execute(sql: leases) }
         migrator.registerMigration("0005-repair-margin") { try $0.execute(sql: repairMargin) }
+        migrator.registerMigration("0006-versions") { try $0.execute(sql: versions) }
         return migrator
     }
 
