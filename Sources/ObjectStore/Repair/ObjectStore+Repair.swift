@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import Core
+internal import CoreMetrics
 internal import ErasureCoding
 internal import Logging
 internal import Metadata
@@ -157,13 +158,21 @@ extension ObjectStore {
         do {
             // Its layout may have changed since the repair was queued.
             let blob = try await metadata.blobs([repair.fragment.chunk.blob]).first
-            if let blob, !isHome(repair.node, of: repair.fragment, in: blob) { return .obsolete }
-            if repair.reason != .corrupt, try await target.stat(repair.fragment) != nil { return .restored }
+            if let blob, !isHome(repair.node, of: repair.fragment, in: blob) {
+                metrics.obsolete.increment()
+                return .obsolete
+            }
+            if repair.reason != .corrupt, try await target.stat(repair.fragment) != nil {
+                metrics.present.increment()
+                return .restored
+            }
             let byteCount = blob?.fragmentByteCount(of: repair.fragment.chunk) ?? configuration.chunkSize
             try await background.take(byteCount, to: repair.node)
             try await restore(
                 repair.fragment, blob?.redundancy ?? .replicated, layoutVersion: blob?.layoutVersion ?? repair.layoutVersion,
                 on: repair.node, target)
+            metrics.restored.increment()
+            metrics.restoredBytes.increment(by: blob?.fragmentByteCount(of: repair.fragment.chunk) ?? 0)
             logger.info(
                 "fragment restored",
                 metadata: ["fragment": "\(repair.fragment)", "node": "\(repair.node)", "reason": "\(repair.reason.rawValue)"])
@@ -172,6 +181,7 @@ extension ObjectStore {
             return .brokenOff
         } catch {
             nodes.report(error, from: repair.node)
+            metrics.failed.increment()
             logger.warning(
                 "fragment not restored yet",
                 metadata: [
