@@ -8,7 +8,7 @@ import PackageDescription
 //   RESTAPI   AdminAPI   ClusterService        edges: HTTP and gRPC to domain calls
 //      HTTPEdge |      |    StorageService         APIDescription (openapi.yaml, for AdminAPI to serve)
 //        ObjectStore         |                 write and read path, repair, collection
-//   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore      PrometheusMetrics (backend of swift-metrics)
+//   Metadata  Placement  ErasureCoding  ChunkTransport  ChunkStore      PrometheusMetrics, Telemetry (backends of swift-metrics and -tracing)
 //                 Core                         no I/O
 
 let swiftSettings: [SwiftSetting] = [
@@ -25,6 +25,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
@@ -32,6 +33,7 @@ let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posi
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let swiftProtobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -62,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -80,28 +83,34 @@ let package = Package(
 
         library("Core", ["CISAL", nioCore, nioPosix, crypto]),
         library("PrometheusMetrics", [metrics]),
+        library("Traces", [tracing]),
+        library("Telemetry", ["Core", "Traces", asyncHTTPClient, nioCore, nioHTTP1, lifecycle, logging, metrics, tracing]),
         library("ChunkStore", ["CLinux", "Core", nioCore, logging, metrics]),
         library("Placement", ["Core"]),
-        library("ErasureCoding", ["CISAL", "Core", nioCore]),
-        library("Metadata", ["Core", grdb, logging, metrics]),
+        library("ErasureCoding", ["CISAL", "Core", nioCore, metrics]),
+        library("Metadata", ["Core", grdb, sqlite, logging, metrics]),
         library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library(
             "ChunkTransport",
             [
                 "Core", "ChunkStore", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
-                swiftProtobuf, lifecycle, logging, metrics,
+                swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
             ]),
-        library("ObjectStore", ["Core", "ErasureCoding", "Metadata", "Placement", "ChunkTransport", nioCore, crypto, logging]),
+        library(
+            "ObjectStore",
+            [
+                "Core", "ErasureCoding", "Metadata", "Placement", "ChunkTransport", "Traces", nioCore, crypto, logging, metrics, tracing,
+            ]),
         library(
             "StorageService",
             [
                 "Core", "ChunkTransport", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
-                swiftProtobuf, lifecycle, logging,
+                swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
             ]),
         library(
             "ClusterService",
             ["Core", "ChunkTransport", "ObjectStore", "StorageService", "ClusterProtocol", nioCore, grpcCore, swiftProtobuf, logging]),
-        library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging, metrics]),
+        library("HTTPEdge", ["Core", nioCore, nioPosix, nioHTTP1, lifecycle, logging, metrics, tracing]),
         library("RESTAPI", ["Core", "ErasureCoding", "HTTPEdge", "Metadata", "ObjectStore", nioCore, nioHTTP1]),
         .target(
             name: "APIDescription", dependencies: [crypto, yams],
@@ -114,12 +123,13 @@ let package = Package(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
-                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "AdminAPI", "Settings", "CLinux", metrics, lifecycle,
+                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "AdminAPI", "Settings", "Telemetry", "CLinux", metrics,
+                tracing, lifecycle,
                 unixSignals, nioCore, nioPosix,
                 grpcCore,
                 grpcTransport, logging,
             ]),
-        library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1]),
+        library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1, unixSignals]),
 
         executable("distributor", ["ServerAssembly", "Settings", arguments]),
         executable("storage", ["ServerAssembly", "Settings", arguments]),
@@ -128,6 +138,7 @@ let package = Package(
         executable("erasure-benchmark", ["CISAL", "Core", "ErasureCoding", arguments, nioCore]),
 
         tests("PrometheusMetricsTests", ["PrometheusMetrics", metrics]),
+        tests("TelemetryTests", ["Telemetry", "Traces", "Core", logging, tracing, nioCore, nioPosix, nioHTTP1]),
         tests("CoreTests", ["Core", nioCore]),
         tests("ChunkStoreTests", ["ChunkStore", "Core", nioCore, logging]),
         tests("PlacementTests", ["Placement", "Core"]),
@@ -136,8 +147,9 @@ let package = Package(
         tests(
             "ClusterTests",
             [
-                "ServerAssembly", "ClusterService", "StorageService", "ObjectStore", "ChunkTransport", "ChunkStore", "ClusterProtocol",
-                "Core", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging,
+                "ServerAssembly", "ClusterService", "StorageService", "ObjectStore", "Metadata", "ChunkTransport", "ChunkStore",
+                "ClusterProtocol", "Core", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf, swiftProtobuf,
+                lifecycle, logging,
             ]),
         tests(
             "RESTAPITests",
@@ -145,6 +157,7 @@ let package = Package(
                 "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ErasureCoding", "ObjectStore", "Metadata",
                 "PrometheusMetrics", "Core", nioCore, nioPosix, nioHTTP1, logging,
             ]),
+        tests("ServerAssemblyTests", ["ServerAssembly", "Core", logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Placement", "Core", nioCore]),
