@@ -16,6 +16,8 @@ public enum NodeError: Error, Hashable, Sendable {
     case unreachable(address: String, detail: String)
     /// It wants another cluster secret.
     case unauthenticated(address: String)
+    /// It does not speak the protocol between servers that this version of the program speaks.
+    case incompatible(detail: String)
     /// It belongs to another cluster.
     case wrongCluster(node: NodeID, belongsTo: ClusterID)
     /// None of the peers that it was told to fetch from could serve the fragment.
@@ -28,7 +30,7 @@ public enum NodeError: Error, Hashable, Sendable {
     /// Whether the node itself is in doubt, so that other calls should avoid it for now.
     public var concernsWholeNode: Bool {
         switch self {
-        case .unreachable, .shuttingDown, .storageFailure, .unauthenticated, .wrongCluster: true
+        case .unreachable, .shuttingDown, .storageFailure, .unauthenticated, .incompatible, .wrongCluster: true
         case .notFound, .corrupt, .insufficientSpace, .damagedInTransit, .noSource, .invalid: false
         }
     }

@@ -20,7 +20,7 @@ extension ClusterServer {
     ) -> ClusterServer {
         ClusterServer(
             services: [MembershipService(administration: administration)], names: [Chunkflow_Cluster_V1_Membership.descriptor],
-            interceptors: [RefusalLogInterceptor(time: time, logger: logger)], listen: listen, secret: secret,
+            interceptors: [RefusalLogInterceptor(.allFailures, time: time, logger: logger)], listen: listen, secret: secret,
             shutdownTimeout: membershipShutdownTimeout, time: time, logger: logger)
     }
 }

@@ -32,7 +32,8 @@ public final class ClusterServer: Service {
     ) {
         self.init(
             services: [NodeService(node: node), FragmentTransferService(node: node, maximumFragmentSize: maximumFragmentSize)],
-            names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service], listen: listen, secret: secret,
+            names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service],
+            interceptors: [RefusalLogInterceptor(.strangers, time: time, logger: logger)], listen: listen, secret: secret,
             shutdownTimeout: shutdownTimeout, time: time, logger: logger)
     }
 
@@ -72,7 +73,10 @@ public final class ClusterServer: Service {
         transport = Transport(address: address, transportSecurity: .plaintext, config: config)
         let open: Set<ServiceDescriptor> = [Grpc_Health_V1_Health.descriptor]
         let secrets: [any ServerInterceptor] = secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []
-        let guards = interceptors + secrets + [ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate)]
+        let guards: [any ServerInterceptor] =
+            [CallMetricsInterceptor(time: time)] + interceptors + secrets + [
+                TraceInterceptor(), ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate),
+            ]
         let pipeline = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: pipeline)
     }

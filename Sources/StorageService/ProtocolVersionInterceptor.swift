@@ -11,7 +11,7 @@ struct ProtocolVersionInterceptor: ServerInterceptor {
         let given = request.metadata[stringValues: ClusterMetadata.version].first { _ in true } ?? ClusterMetadata.currentVersion
         let spoken = ClusterMetadata.currentVersion
         guard given == spoken else {
-            throw NodeError.invalid(
+            throw NodeError.incompatible(
                 detail: "the caller speaks version \(given.prefix(16)) of the protocol between servers, this server version \(spoken)"
             ).rpcError
         }

@@ -17,11 +17,12 @@ struct ErrorTests {
             .notFound(id), .corrupt(id, detail: "block 3"), .insufficientSpace(detail: "0 bytes left"), .storageFailure(detail: "EIO"),
             .damagedInTransit(id), .unreachable(address: "peer:9001", detail: "größer: ä\n%"), .unauthenticated(address: "peer:9001"),
             .wrongCluster(node: node, belongsTo: cluster), .noSource(id, detail: "all away"), .shuttingDown, .invalid(detail: ""),
+            .incompatible(detail: "größer: ä"),
         ]
         for error in errors {
             switch error {
             case .notFound, .corrupt, .insufficientSpace, .storageFailure, .damagedInTransit, .unreachable, .unauthenticated, .wrongCluster,
-                .noSource, .shuttingDown, .invalid:
+                .noSource, .shuttingDown, .invalid, .incompatible:
                 break
             }
         }

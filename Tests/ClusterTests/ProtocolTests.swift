@@ -107,7 +107,9 @@ struct ProtocolTests {
                 let error = await #expect(throws: RPCError.self) {
                     try await calls.getInformation(.init(), metadata: [ClusterMetadata.version: "2"])
                 }
-                #expect(error.map { NodeError($0, address: "") }?.isInvalid == true)
+                #expect(
+                    error.map { NodeError($0, address: "") }
+                        == .incompatible(detail: "the caller speaks version 2 of the protocol between servers, this server version 1"))
             }
         }
     }

@@ -210,6 +210,9 @@ def test_a_node_with_another_cluster_secret_stops_the_start(fleet, node_secret, 
     process = distributor(fleet, [storage.address], **environment)
     _, line = end_of(process)
     assert storage.address in line and "secret" in line, line
+    # The node's log says it too, and who it was; once, however often it was asked.
+    refusals = [line for line in storage.errors().splitlines() if "a call was refused" in line]
+    assert len(refusals) == 1 and "secret" in refusals[0] and "caller=127.0.0.1" in refusals[0], storage.errors()
     for secret in (node_secret, distributor_secret):
         assert not secret or secret not in process.tail() + storage.tail()
 
@@ -237,6 +240,7 @@ def test_a_node_of_another_cluster_stops_the_start_and_keeps_its_fragments(fleet
     own.start()
     _, line = end_of(distributor(fleet, [own.address, cluster.nodes[0].address]))
     assert cluster.nodes[0].address in line and "cluster" in line, line
+    assert "a call was refused" in cluster.nodes[0].errors() and "wrongCluster" in cluster.nodes[0].errors()
     assert cluster.rest.download(file["fileID"]) == content
 
 

@@ -43,7 +43,17 @@ public final class GRPCChunkTransport: ChunkTransport {
     ///   - address: `host:port`; the name is resolved when a connection is made.
     ///   - secret: the cluster secret, sent with every call.
     /// - Throws: ``NodeError/unreachable`` when `address` is not of the form `host:port`.
-    public init(address: String, secret: String?, timeouts: TransportTimeouts = TransportTimeouts(), time: any TimeSource) throws {
+    public convenience init(
+        address: String, secret: String?, timeouts: TransportTimeouts = TransportTimeouts(), time: any TimeSource
+    ) throws {
+        try self.init(
+            address: address, secret: secret, timeouts: timeouts, time: time, protocolVersion: ClusterMetadata.currentVersion)
+    }
+
+    /// - Parameter protocolVersion: for tests, which speak others.
+    package init(
+        address: String, secret: String?, timeouts: TransportTimeouts = TransportTimeouts(), time: any TimeSource, protocolVersion: String
+    ) throws {
         guard let parsed = HostPort(address) else {
             throw NodeError.unreachable(address: address, detail: "not an address of the form host:port")
         }
@@ -51,7 +61,7 @@ public final class GRPCChunkTransport: ChunkTransport {
         self.parsed = parsed
         self.timeouts = timeouts
         self.time = time
-        metadata = ClusterMetadata.ofCall(secret: secret)
+        metadata = ClusterMetadata.ofCall(secret: secret, version: protocolVersion)
         (opened, opening) = AsyncStream.makeStream()
         do {
             let connection = try NodeConnection(to: parsed, time: time)

@@ -9,6 +9,8 @@ extension NodeError {
     private typealias Detail = Chunkflow_Storage_V1_NodeErrorDetail
 
     package var rpcError: RPCError {
+        // Read by servers of other versions, which need not know any detail.
+        if case .incompatible(let detail) = self { return RPCError(code: code, message: detail) }
         let bytes: [UInt8]? = try? detail.serializedBytes()
         var metadata = Metadata()
         if let bytes { metadata.addBinary(bytes, forKey: ClusterMetadata.error) }
@@ -23,6 +25,8 @@ extension NodeError {
             self = decoded
         } else if error.code == .unauthenticated {
             self = .unauthenticated(address: address)
+        } else if error.code == .failedPrecondition {
+            self = .incompatible(detail: error.message)
         } else if error.code == .resourceExhausted {
             // Only gRPC itself says so without a detail: a message beyond the limit.
             self = .invalid(detail: error.message)
@@ -41,7 +45,7 @@ extension NodeError {
         case .storageFailure: .internalError
         case .unreachable, .shuttingDown, .noSource: .unavailable
         case .unauthenticated: .unauthenticated
-        case .wrongCluster: .failedPrecondition
+        case .incompatible, .wrongCluster: .failedPrecondition
         case .invalid: .invalidArgument
         }
     }
@@ -56,6 +60,7 @@ extension NodeError {
         case .damagedInTransit(let id): (message.kind, message.fragment) = (.damagedInTransit, Wire.name(id))
         case .unreachable(let address, let detail): (message.kind, message.address, message.detail) = (.unreachable, address, detail)
         case .unauthenticated(let address): (message.kind, message.address) = (.unauthenticated, address)
+        case .incompatible: break
         case .wrongCluster(let node, let cluster):
             (message.kind, message.node, message.cluster) = (.wrongCluster, Data(node.bytes), Data(cluster.bytes))
         case .noSource(let id, let detail): (message.kind, message.fragment, message.detail) = (.noSource, Wire.name(id), detail)

@@ -147,6 +147,8 @@ public struct ClusterBootstrap: Sendable {
                 return try await seed.transport.claim(for: cluster)
             } catch NodeError.unauthenticated {
                 throw BootstrapError.refused(address: seed.address, detail: "it has another cluster secret")
+            } catch NodeError.incompatible(let detail) {
+                throw BootstrapError.refused(address: seed.address, detail: detail)
             } catch NodeError.wrongCluster(_, let other) {
                 throw BootstrapError.refused(address: seed.address, detail: "it belongs to cluster \(other), this is cluster \(cluster)")
             } catch let error as NodeError {
@@ -204,8 +206,10 @@ public struct ClusterBootstrap: Sendable {
 extension NodeError {
     /// The part of an error that tells a person what to look at.
     var reason: String {
-        if case .unreachable(_, let detail) = self { return detail }
-        return "\(self)"
+        switch self {
+        case .unreachable(_, let detail), .incompatible(let detail): detail
+        default: "\(self)"
+        }
     }
 }
 

@@ -70,7 +70,7 @@ extension ObjectStore: ClusterAdministration {
 
     /// Asks the node at an address to be of this cluster.
     private func claim(_ address: String) async throws -> (any ChunkTransport, NodeInformation) {
-        do {
+        try await asking(address) {
             let transport = try connect(address)
             return (transport, try await transport.claim(for: cluster))
         } catch NodeError.unauthenticated {
@@ -82,8 +82,17 @@ extension ObjectStore: ClusterAdministration {
             throw AdministrationError.unreachable(address: address, detail: error.reason)
         }
     }
+        }
+    }
+
+    /// Runs a call to the node at an address; why it refuses becomes the operator's error.
+    private func asking<Value>(_ address: String, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
 
     /// Makes a node that answers a member, or takes note of where it is now.
+        } catch NodeError.incompatible(let detail) {
+            throw AdministrationError.notAdmitted(detail: "the storage node at \(address) refuses this distributor: \(detail)")
     /// - Parameter isOrdered: whether a person asked: then a node that was removed is taken back.
     private func admit(
         _ information: NodeInformation, at address: String, transport: any ChunkTransport, isOrdered: Bool
@@ -263,11 +272,7 @@ extension ObjectStore: ClusterAdministration {
 
     private func requireAnswer(of record: NodeRecord) async throws {
         guard let transport = nodes.transport(to: record.id) else { throw AdministrationError.unknownNode(record.id) }
-        do {
-            _ = try await transport.claim(for: cluster)
-        } catch let error as NodeError {
-            throw AdministrationError.unreachable(address: record.address, detail: error.reason)
-        }
+        _ = try await asking(record.address) { try await transport.claim(for: cluster) }
     }
 }
 
