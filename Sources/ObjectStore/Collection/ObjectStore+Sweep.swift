@@ -7,9 +7,9 @@ internal import Placement
 /// The sweep: compares what the nodes hold with what the metadata knows. It removes what nobody knows of, and what a node
 /// has of blobs that are whole elsewhere; what a node should have and has not is queued for repair.
 ///
-/// This is what collects the leftovers of an upload that a crash of the distributor ended. One distributor owns the
-/// metadata at a time, so nothing from before its start can still be in flight; what is younger must have reached the
-/// grace age and must not be in flight here. After a restore of the metadata from a backup nothing is an orphan for some days.
+/// This is what collects the leftovers of an upload that a crash of the distributor ended. Where one distributor has the
+/// metadata to itself, nothing from before its start can still be in flight; what is younger, and all where others may be
+/// writing, must have reached the grace age and must not be in flight here. After a restore of the metadata from a backup nothing is an orphan for some days.
 extension ObjectStore {
     private static let pageSize = 1_000
 
@@ -75,9 +75,8 @@ extension ObjectStore {
         let graceEnd = time.now().advanced(by: .zero - configuration.orphanGrace)
         // Order matters: an upload leaves the active ones only after its commit, so what is not active now and not
         // known after that was never committed.
-        let candidates = Set(fragments.map(\.id.chunk.blob)).filter { blob in
-            !activeBlobs.contains(blob) && (blob.uuid.time < startedAt || blob.uuid.time < graceEnd)
-        }
+        let settledBefore = metadata.isExclusive ? max(startedAt, graceEnd) : graceEnd
+        let candidates = Set(fragments.map(\.id.chunk.blob)).filter { !activeBlobs.contains($0) && $0.uuid.time < settledBefore }
         guard !candidates.isEmpty else { return [] }
         let known = try await metadata.knownBlobs(among: candidates.sorted())
         let unknown = candidates.subtracting(known)
