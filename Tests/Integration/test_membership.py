@@ -329,6 +329,43 @@ def test_a_removed_node_that_starts_again_waits_until_it_is_taken_back(fleet):
     files = {members.rest.upload(content)["fileID"]: content for content in contents}
     node = members.nodes[2]
     identity = members.node_id(node)
+def test_a_change_for_which_one_of_the_others_has_no_room_is_refused_with_both_numbers(fleet):
+    members = Members(fleet, 2)
+    small = SmallDisk(fleet, "small", 24)
+    node = members.make_node("small-node", data=small.path / "data").start()
+    members.wait_for_members(3)
+    contents = [make_bytes(MIB, number) for number in range(27)]
+    files = {members.rest.upload(content)["fileID"]: content for content in contents}
+    # It has two thirds of them; without one of the others it would have all.
+    wait_until(lambda: room_of(members, node) < 6 * MIB, 20, "the small node says how full it is")
+    identity = members.node_id(node)
+    before = members.rest.cluster()["layout"]["version"]
+    drain = f"/cluster/nodes/{members.node_id(members.nodes[0])}/drain"
+    for method, path, document in (("POST", drain, None), ("PUT", f"/cluster/nodes/{identity}/weight", {"weight": 100})):
+        refused = members.rest.request_json(method, path, document)
+        assert refused.status == 409, f"{refused}"
+        said = re.fullmatch(r"node (\S+) would get (\d+) bytes and has room for (\d+)", refused.problem()["detail"])
+        assert said and said[1] == identity, refused.problem()
+        assert 7 * MIB < int(said[2]) < 11 * MIB and int(said[3]) < 6 * MIB, refused.problem()
+        assert refused.problem()["type"].endswith("change-refused")
+    assert members.rest.cluster()["layout"]["version"] == before and set(members.states().values()) == {"up"}
+
+    # With less to hold it is done.
+    for file_id in list(files)[:20]:
+        members.rest.delete(file_id)
+        del files[file_id]
+    wait_until(lambda: room_of(members, node) > 10 * MIB, 30, "there is room again")
+    members.order("POST", drain)
+    members.wait_for_state(members.nodes[0], "left")
+    members.wait_until_settled()
+    for file_id, content in files.items():
+        assert members.rest.download(file_id) == content
+
+
+def room_of(members: Members, node: StorageProcess) -> int:
+    return next(entry["availableBytes"] for entry in members.rest.cluster()["nodes"] if entry["address"] == node.address)
+
+
     members.order("POST", f"/cluster/nodes/{identity}/remove")
     members.wait_until_settled()
     node.stop()

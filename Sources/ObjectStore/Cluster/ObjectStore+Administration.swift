@@ -212,64 +212,6 @@ extension ObjectStore: ClusterAdministration {
             members: layout.memberStatus)
     }
 
-    // MARK: What is refused
-
-    private func refuseIfUnsafe(_ change: LayoutChange, layout: Layout, plan: LayoutPlan) async throws {
-        switch change {
-        case .drain(let node):
-            try await refuseFewerCopies(layout)
-            let available = layout.members.reduce(Int64(0)) { $0 + (nodes.information(on: $1.node)?.availableBytes ?? 0) }
-            let needed = max(plan.movedBytes, nodes.information(on: node)?.liveBytes ?? 0)
-            guard needed <= available else {
-                throw AdministrationError.refused(
-                    detail: "\(needed) bytes have to move and the other nodes have room for \(available)")
-            }
-        case .remove(let node):
-            try await refuseFewerCopies(layout)
-            let lost = try await partitionsHeldOnly(by: node)
-            guard lost == 0 else {
-                throw AdministrationError.refused(
-                    detail: "no other node that answers holds \(lost) of \(layout.partitionCount) partitions: what is in them would be lost"
-                )
-            }
-        case .setWeight, .restore: break
-        }
-    }
-
-    private func refuseFewerCopies(_ layout: Layout) async throws {
-        let copies = map.current.replicas
-        guard layout.replicas >= copies else {
-            throw AdministrationError.refused(
-                detail: "\(layout.members.count) nodes would be left: of everything, \(layout.replicas) instead of \(copies) copies")
-        }
-        let blobs = try await committing { try await self.metadata.unmoved(before: .max) }
-        for (storageClass, totals) in blobs.classes {
-            let width = map.nodes(of: 0, storageClass, in: map.current).count { $0 != nil }
-            guard layout.members.count >= width else {
-                throw AdministrationError.refused(
-                    detail: "\(layout.members.count) nodes would be left: too few for \(totals.byteCount) bytes stored as \(storageClass)")
-            }
-        }
-    }
-
-    /// Partitions, with something in them, of which too little could be reached without a node, under any layout in use.
-    private func partitionsHeldOnly(by node: NodeID) async throws -> Int {
-        let current = map.current
-        let blobs = try await committing { try await self.metadata.unmoved(before: .max) }
-        let reachable = Set(nodes.ids.filter { $0 != node && nodes.health(of: $0) != .down })
-        let layouts = ((blobs.oldestVersion ?? current.version)...current.version).compactMap(map.layout)
-        let classes = blobs.classes.map(\.storageClass)
-        return (0..<current.partitionCount).count { partition in
-            layouts.contains { layout in
-                classes.contains { storageClass in
-                    let holders = map.nodes(of: partition, storageClass, in: layout)
-                    let needed = if case .coded(let code) = storageClass { code.dataCount } else { 1 }
-                    return holders.contains(node) && holders.count { $0.map(reachable.contains) ?? false } < needed
-                }
-            }
-        }
-    }
-
     private func requireAnswer(of record: NodeRecord) async throws {
         guard let transport = nodes.transport(to: record.id) else { throw AdministrationError.unknownNode(record.id) }
         _ = try await asking(record.address) { try await transport.claim(for: cluster) }
