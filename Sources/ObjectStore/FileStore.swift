@@ -71,6 +71,9 @@ public enum StoreError: Error, Hashable, Sendable {
 
 /// The state of one storage node, as the distributor sees it.
 public enum NodeState: String, Sendable, CaseIterable {
+    /// Answers and takes new fragments, and its share of what was stored before it came is still on the way. Only in a status:
+    /// to all that chooses nodes it is ``up``.
+    case joining
     /// Answers.
     case up
     /// Answers, but its disk fails: gets nothing new until the disk works again.
@@ -91,7 +94,7 @@ public struct NodeStatus: Hashable, Sendable {
     public let zone: String
     /// Its share relative to the others'.
     public let weight: Double
-    public let state: NodeState
+    public internal(set) var state: NodeState
     public let version: String
     public let capacityBytes: Int64
     public let availableBytes: Int64

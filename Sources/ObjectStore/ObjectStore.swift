@@ -114,16 +114,26 @@ public final class ObjectStore: FileStore, Sendable {
     public func beginShutdown() { running.withLock { $0 = false } }
 
     public func clusterStatus() async throws -> ClusterStatus {
-        let (totals, repairCount, rebalance) = try await committing {
-            (try await self.metadata.totals(), try await self.metadata.repairCount(), try await self.rebalanceStatus())
+        let (totals, repairCount, movement) = try await committing {
+            (try await self.metadata.totals(), try await self.metadata.repairCount(), try await self.movement())
         }
         let layout = map.current
         return ClusterStatus(
-            cluster: cluster, nodes: nodes.status(), layoutVersion: layout.version, partitionCount: layout.partitionCount,
+            cluster: cluster, nodes: nodeStatus(movement), layoutVersion: layout.version, partitionCount: layout.partitionCount,
             replicas: configuration.replicas, writeQuorum: configuration.writeQuorum,
             storageClass: defaultStorageClass(in: layout).resolved(replicas: configuration.replicas).description,
             objectCount: totals.objectCount,
-            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: rebalance, isBackgroundPaused: background.isPaused)
+            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status, isBackgroundPaused: background.isPaused)
+    }
+
+    /// A node that the layout behind has not is joining as long as something follows that layout.
+    private func nodeStatus(_ movement: Movement?) -> [NodeStatus] {
+        let settled = movement.map { Set($0.oldest.members.map(\.node)) }
+        return nodes.status().map { node in
+            var node = node
+            if node.state == .up, let settled, !settled.contains(node.id) { node.state = .joining }
+            return node
+        }
     }
 
     /// The nodes that should hold a chunk: for tests.

@@ -53,7 +53,7 @@ enum ServerMetrics {
             for name in nodeFigures { registry.removeAll(name) }
             for node in status.nodes where node.state != .left {
                 let labels = [("node", node.id.description), ("address", node.address)]
-                registry.set("chunkflow_node_up", labels, to: [.up, .draining, .failing].contains(node.state) ? 1 : 0)
+                registry.set("chunkflow_node_up", labels, to: [.up, .joining, .draining, .failing].contains(node.state) ? 1 : 0)
                 registry.set("chunkflow_node_capacity_bytes", labels, to: Double(node.capacityBytes))
                 registry.set("chunkflow_node_available_bytes", labels, to: Double(node.availableBytes))
                 registry.set("chunkflow_node_used_bytes", labels, to: Double(node.usedBytes))

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import shutil
 
 import pytest
@@ -59,8 +60,13 @@ class Members(Gateway):
         return next(entry["id"] for entry in self.rest.cluster()["nodes"] if entry["address"] == node.address)
 
     def wait_for_members(self, count: int) -> None:
-        wait_until(
-            lambda: list(self.states().values()).count("up") == count or wrong(self.states(), f"{count} up"), 30, f"{count} members")
+        """With or without their share of what is stored."""
+
+        def reached() -> bool:
+            states = self.states()
+            return sum(state in ("up", "joining") for state in states.values()) == count or wrong(states, f"{count} members")
+
+        wait_until(reached, 30, f"{count} members")
 
     def wait_for_state(self, node: StorageProcess, state: str, seconds: float = SETTLE_SECONDS) -> None:
         wait_until(lambda: self.states().get(node.address) == state or wrong(self.states(), state), seconds, f"{node.name} is {state}")
@@ -306,7 +312,7 @@ def test_a_disk_that_fills_up_while_data_move_to_it_costs_nothing(fleet):
     # Its share, two thirds of 40 MiB, is more than it has room for.
     small = SmallDisk(fleet, "small", 24)
     node = members.make_node("small-node", data=small.path / "data").start()
-    members.wait_for_state(node, "up")
+    members.wait_for_state(node, "joining")
     wait_until(lambda: "fragment not moved yet" in members.distributor.errors(), 40, "the small disk is full")
     assert members.rest.cluster()["rebalance"]["blobsLeft"] > 0
     for file_id, content in files.items():
@@ -423,8 +429,10 @@ def test_movement_can_be_paused_and_resumed_across_a_restart(fleet):
     cluster = members.rest.cluster()
     assert cluster["backgroundPaused"] and cluster["rebalance"]["blobsLeft"] == 20
     assert fragments_of(members, node) == 0
+    assert members.states() == {other.address: "joining" if other is node else "up" for other in members.nodes}
     check(members, files)
     members.order("POST", "/cluster/resume", status=204)
     members.wait_until_settled()
     wait_until(lambda: fragments_of(members, node) > 0, 30, "the node has its share")
+    assert set(members.states().values()) == {"up"}
     check(members, files)

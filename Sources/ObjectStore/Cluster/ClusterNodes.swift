@@ -242,7 +242,7 @@ public final class ClusterNodes: Sendable {
 
     private func probeInterval(of id: NodeID) -> Duration {
         switch state(of: id) {
-        case .up, .draining, .failing: configuration.probeInterval
+        case .up, .joining, .draining, .failing: configuration.probeInterval
         case .suspect, .down: configuration.failedProbeInterval
         case .left: configuration.absentProbeInterval
         }

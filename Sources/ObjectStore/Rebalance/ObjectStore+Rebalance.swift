@@ -203,16 +203,24 @@ extension ObjectStore {
         }
     }
 
+    /// Fragments on their way to where the current layout wants them.
+    struct Movement {
+        let status: RebalanceStatus
+        /// The layout that the last of them still follow.
+        let oldest: Layout
+    }
+
     /// How far the fragments have come; nil when all are where they should be.
-    func rebalanceStatus() async throws -> RebalanceStatus? {
+    func movement() async throws -> Movement? {
         guard rebalance.isPending else { return nil }
         let target = map.current
         let blobs = try await metadata.unmoved(before: target.version)
         guard blobs.totals.blobCount > 0 else { return nil }
         let (movedBytes, rate) = rebalance.rate(at: time.monotonicNow())
-        return RebalanceStatus(
+        let oldest = blobs.oldestVersion.flatMap(map.layout)
+        let status = RebalanceStatus(
             toVersion: target.version, blobsLeft: blobs.totals.blobCount,
-            bytesLeft: blobs.oldestVersion.flatMap(map.layout).map { target.movedBytes(of: blobs, from: $0) } ?? 0, movedBytes: movedBytes,
-            bytesPerSecond: rate)
+            bytesLeft: oldest.map { target.movedBytes(of: blobs, from: $0) } ?? 0, movedBytes: movedBytes, bytesPerSecond: rate)
+        return Movement(status: status, oldest: oldest ?? target)
     }
 }
