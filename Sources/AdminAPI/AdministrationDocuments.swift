@@ -46,6 +46,13 @@ struct WeightDocument: Decodable {
     }
 }
 
+/// What a plan is asked for.
+enum PlannedChange: Equatable {
+    case change(LayoutChange)
+    /// Of the node at an address.
+    case addition(address: String)
+}
+
 /// The change that a plan is asked for: exactly one member.
 struct PlanDocument: Decodable {
     struct Weight: Decodable {
@@ -63,32 +70,35 @@ struct PlanDocument: Decodable {
         }
     }
 
+    let add: String?
     let drain: String?
     let remove: String?
     let restore: String?
     let setWeight: Weight?
 
     private enum CodingKeys: CodingKey, CaseIterable {
-        case drain, remove, restore, setWeight
+        case add, drain, remove, restore, setWeight
     }
 
     init(from decoder: any Decoder) throws {
         let order = try decoder.order(CodingKeys.self)
+        add = try order.decodeIfPresent(String.self, forKey: .add)
         drain = try order.decodeIfPresent(String.self, forKey: .drain)
         remove = try order.decodeIfPresent(String.self, forKey: .remove)
         restore = try order.decodeIfPresent(String.self, forKey: .restore)
         setWeight = try order.decodeIfPresent(Weight.self, forKey: .setWeight)
     }
 
-    func change() throws -> LayoutChange {
-        let changes: [LayoutChange] = try [
-            drain.map { .drain(try AdministrationRoutes.node($0)) },
-            remove.map { .remove(try AdministrationRoutes.node($0)) },
-            restore.map { .restore(try AdministrationRoutes.node($0)) },
-            setWeight.map { .setWeight(try AdministrationRoutes.node($0.node), try AdministrationRoutes.weight($0.weight)) },
+    func change() throws -> PlannedChange {
+        let changes: [PlannedChange] = try [
+            add.map { .addition(address: try AdministrationRoutes.address($0)) },
+            drain.map { .change(.drain(try AdministrationRoutes.node($0))) },
+            remove.map { .change(.remove(try AdministrationRoutes.node($0))) },
+            restore.map { .change(.restore(try AdministrationRoutes.node($0))) },
+            setWeight.map { .change(.setWeight(try AdministrationRoutes.node($0.node), try AdministrationRoutes.weight($0.weight))) },
         ].compactMap { $0 }
         guard changes.count == 1, let change = changes.first else {
-            throw AdministrationRoutes.malformed("exactly one of drain, remove, restore and setWeight is expected")
+            throw AdministrationRoutes.malformed("exactly one of add, drain, remove, restore and setWeight is expected")
         }
         return change
     }

@@ -18,12 +18,17 @@ public struct AdministrationRoutes: Sendable {
         [
             Route(.GET, "/cluster/layout") { _, _ in try Self.answer(LayoutDocument(try await asking { try await $0.layoutStatus() })) },
             Route(.POST, "/cluster/layout/plan") { request, _ in
-                let change = try await Self.body(request, as: PlanDocument.self).change()
-                return try Self.answer(LayoutPlanDocument(try await asking { try await $0.plan(change) }))
+                let planned = try await Self.body(request, as: PlanDocument.self).change()
+                let plan = try await asking { administration in
+                    switch planned {
+                    case .change(let change): try await administration.plan(change)
+                    case .addition(let address): try await administration.planAddition(at: address)
+                    }
+                }
+                return try Self.answer(LayoutPlanDocument(plan))
             },
             Route(.POST, "/cluster/nodes") { request, _ in
-                let address = try await Self.body(request, as: AddressDocument.self).address
-                guard HostPort(address).map({ $0.port > 0 }) == true else { throw Self.malformed("address is host:port") }
+                let address = try Self.address(try await Self.body(request, as: AddressDocument.self).address)
                 let node = try await asking { try await $0.addNode(at: address) }
                 return try Self.answer(NodeDocument(node: node.description), status: .created)
             },
@@ -104,6 +109,11 @@ public struct AdministrationRoutes: Sendable {
             throw Problem(error)
         }
     }
+    static func address(_ text: String) throws -> String {
+        guard HostPort(text).map({ $0.port > 0 }) == true else { throw malformed("address is host:port") }
+        return text
+    }
+
 }
 
 extension Problem {

@@ -18,6 +18,7 @@ struct ClusterCommandTests {
         (["restore", Cluster.rack3, "--force"], #"POST /cluster/nodes/\#(Cluster.rack3)/restore {"force":true}"#),
         (["set-weight", Cluster.rack1, "2.5"], #"PUT /cluster/nodes/\#(Cluster.rack1)/weight {"weight":2.5}"#),
         (["set-weight", Cluster.rack1, "2", "--force"], #"PUT /cluster/nodes/\#(Cluster.rack1)/weight {"force":true,"weight":2}"#),
+        (["layout", "plan", "add", "10.0.0.9:9001"], #"POST /cluster/layout/plan {"add":"10.0.0.9:9001"}"#),
         (["layout", "plan", "drain", Cluster.rack1], #"POST /cluster/layout/plan {"drain":"\#(Cluster.rack1)"}"#),
         (["layout", "plan", "remove", Cluster.rack1], #"POST /cluster/layout/plan {"remove":"\#(Cluster.rack1)"}"#),
         (["layout", "plan", "restore", Cluster.rack1], #"POST /cluster/layout/plan {"restore":"\#(Cluster.rack1)"}"#),

@@ -36,6 +36,7 @@ final class ScriptedAdministration: ClusterAdministration {
     func layoutStatus() async throws -> LayoutStatus { throw NotScripted() }
     func plan(_ change: LayoutChange) async throws -> LayoutPlan { throw NotScripted() }
     func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan { throw NotScripted() }
+    func planAddition(at address: String) async throws -> LayoutPlan { throw NotScripted() }
     func addNode(at address: String) async throws -> NodeID { throw NotScripted() }
     func setBackgroundPaused(_ isPaused: Bool) async throws { throw NotScripted() }
 }

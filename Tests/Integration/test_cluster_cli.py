@@ -1,5 +1,7 @@
 """`chunkflow cluster`: an operator who adds, plans, drains, weighs, pauses and looks."""
 
+import json
+
 import pytest
 from harness import StorageProcess, run_client, wait_until
 from harness.cluster import wrong
@@ -37,6 +39,14 @@ def test_a_node_is_added_by_its_address_and_gets_its_share(operator):
     members = operator.members
     files = store_files(members, 10)
     node = members.fleet.add(StorageProcess("added", members.fleet.directory)).start()
+    before = operator.json("layout", "show")
+    plan = operator.json("layout", "plan", "add", node.address)
+    told = operator.run("layout", "plan", "add", node.address).output
+    assert f"{plan['fromVersion']} -> {plan['toVersion']}" in told and "nothing was changed" in told
+    assert 0 < plan["movedPartitions"] <= 1.1 * plan["leastPartitions"] and plan["movedBytes"] > 0
+    # The node does not know of it: it still belongs to nobody.
+    assert operator.json("layout", "show") == before and node.address not in members.states()
+    assert json.loads((node.data / "node.json").read_text()).get("cluster") is None
     added = operator.run("add", node.address)
     members.wait_for_members(4)
     assert members.node_id(node) in added.output and "chunkflow cluster status" in added.output
@@ -45,6 +55,8 @@ def test_a_node_is_added_by_its_address_and_gets_its_share(operator):
     # A member already, it stays one.
     assert operator.json("add", node.address) == {"node": members.node_id(node)}
     assert list(operator.layout()) == sorted(entry["id"] for entry in members.rest.cluster()["nodes"])
+    assert operator.json("layout", "show")["members"] == plan["members"] and operator.json("layout", "show")["version"] == plan["toVersion"]
+    assert "makes no sense" in operator.run("layout", "plan", "add", node.address, code=1).errors
     check(members, files)
 
 
@@ -137,6 +149,8 @@ def test_a_wrong_name_is_64_and_a_node_that_does_not_answer_is_3(operator):
     assert all(members.node_id(node) in unknown.errors and node.address in unknown.errors for node in members.nodes)
     operator.run("drain", "0", code=64)
     operator.run("add", "nowhere", code=64)
+    operator.run("layout", "plan", "add", "nowhere", code=64)
+    operator.run("layout", "plan", "add", PORT_OF_NOBODY, code=3)
     operator.run("set-weight", members.nodes[0].address, "0", code=64)
     absent = operator.run("add", PORT_OF_NOBODY, code=3)
     assert PORT_OF_NOBODY in absent.errors and "does not answer" in absent.errors

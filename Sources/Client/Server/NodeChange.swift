@@ -39,10 +39,14 @@ struct LayoutPlanQuestion: Encodable {
         let weight: Double
     }
 
+    private(set) var add: String?
     private(set) var drain: String?
     private(set) var remove: String?
     private(set) var restore: String?
     private(set) var setWeight: Weight?
+
+    /// - Parameter address: `host:port` of a node that would be added.
+    init(add address: String) { add = address }
 
     init(_ change: NodeChange, of node: String) {
         switch change {

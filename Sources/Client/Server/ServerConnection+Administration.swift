@@ -16,8 +16,8 @@ extension ServerConnection {
     package func layout() async throws -> ServerDocument<LayoutDescription> { try await document(request(.GET, ["cluster", "layout"])) }
 
     /// What a change would move; nothing is changed.
-    package func plan(_ change: NodeChange, of node: String) async throws -> ServerDocument<LayoutPlanDescription> {
-        try await document(request(.POST, ["cluster", "layout", "plan"], LayoutPlanQuestion(change, of: node)))
+    func plan(_ question: LayoutPlanQuestion) async throws -> ServerDocument<LayoutPlanDescription> {
+        try await document(request(.POST, ["cluster", "layout", "plan"], question))
     }
 
     package func order(_ change: NodeChange, of node: String, force: Bool) async throws -> ServerDocument<LayoutPlanDescription> {

@@ -26,6 +26,15 @@ extension ObjectStore: ClusterAdministration {
         return plan
     }
 
+    public func planAddition(at address: String) async throws -> LayoutPlan {
+        let information = try await asking(address) { try await connect(address).information() }
+        if let other = information.cluster, other != cluster { throw foreign(address, belongsTo: other) }
+        if let known = nodes.record(of: information.id), known.membership.isPresent {
+            throw AdministrationError.invalid(detail: "node \(known.id) is \(known.membership.rawValue)")
+        }
+        return try await plan(try nextLayout(with: admitted(information, at: address)))
+    }
+
     public func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan {
         try await layoutChanges.withPermit {
             let (record, layout) = try proposal(change)
@@ -73,15 +82,6 @@ extension ObjectStore: ClusterAdministration {
         try await asking(address) {
             let transport = try connect(address)
             return (transport, try await transport.claim(for: cluster))
-        } catch NodeError.unauthenticated {
-            throw AdministrationError.notAdmitted(detail: "the storage node at \(address) has another cluster secret")
-        } catch NodeError.wrongCluster(_, let other) {
-            throw AdministrationError.notAdmitted(
-                detail: "the storage node at \(address) belongs to cluster \(other), this is cluster \(cluster)")
-        } catch let error as NodeError {
-            throw AdministrationError.unreachable(address: address, detail: error.reason)
-        }
-    }
         }
     }
 
@@ -89,10 +89,31 @@ extension ObjectStore: ClusterAdministration {
     private func asking<Value>(_ address: String, _ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
-
-    /// Makes a node that answers a member, or takes note of where it is now.
+        } catch NodeError.unauthenticated {
+            throw AdministrationError.notAdmitted(detail: "the storage node at \(address) has another cluster secret")
         } catch NodeError.incompatible(let detail) {
             throw AdministrationError.notAdmitted(detail: "the storage node at \(address) refuses this distributor: \(detail)")
+        } catch NodeError.wrongCluster(_, let other) {
+            throw foreign(address, belongsTo: other)
+        } catch let error as NodeError {
+            throw AdministrationError.unreachable(address: address, detail: error.reason)
+        }
+    }
+
+    private func foreign(_ address: String, belongsTo other: ClusterID) -> AdministrationError {
+        .notAdmitted(detail: "the storage node at \(address) belongs to cluster \(other), this is cluster \(cluster)")
+    }
+
+    /// The record of a node that is, or is again, a member.
+    private func admitted(_ information: NodeInformation, at address: String) -> NodeRecord {
+        let known = nodes.record(of: information.id)
+        let membership = known.flatMap { $0.membership.isPresent ? $0.membership : nil } ?? .member
+        return NodeRecord(
+            id: information.id, address: address, zone: information.zone, addedAt: known?.addedAt ?? time.now(),
+            weight: known?.weight ?? 1, membership: membership)
+    }
+
+    /// Makes a node that answers a member, or takes note of where it is now.
     /// - Parameter isOrdered: whether a person asked: then a node that was removed is taken back.
     private func admit(
         _ information: NodeInformation, at address: String, transport: any ChunkTransport, isOrdered: Bool
@@ -109,9 +130,7 @@ extension ObjectStore: ClusterAdministration {
                 throw AdministrationError.removed(known.id)
             }
             let isBack = known.map { !$0.membership.isPresent } ?? true
-            let record = NodeRecord(
-                id: information.id, address: address, zone: information.zone, addedAt: known?.addedAt ?? time.now(),
-                weight: known?.weight ?? 1, membership: isBack ? .member : known?.membership ?? .member)
+            let record = admitted(information, at: address)
             let member = ClusterNodes.Member(record: record, transport: transport)
             guard isBack || known?.zone != record.zone else {
                 if known != record { try await committing { try await self.metadata.saveNode(record) } }

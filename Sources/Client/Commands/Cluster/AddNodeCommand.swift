@@ -1,5 +1,4 @@
 package import ArgumentParser
-internal import Core
 
 /// `chunkflow cluster add HOST:PORT`
 package struct AddNodeCommand: ClientCommand {
@@ -11,28 +10,20 @@ package struct AddNodeCommand: ClientCommand {
             \(ExitStatus.explanation)
             """)
 
-    @Argument(help: ArgumentHelp("The node's address, as the distributor reaches it.", valueName: "host:port"))
-    var address: String
-
+    @OptionGroup var address: AddressArgument
     @OptionGroup var connection: ConnectionOptions
 
     package init() {}
-
-    package func validate() throws {
-        guard HostPort(address).map({ $0.port > 0 }) == true else {
-            throw ValidationError("\(address.debugDescription) is not accepted; accepted: host:port")
-        }
-    }
 
     package func run() async throws { try await execute(console: .standard).exit() }
 
     package func execute(console: Console) async throws -> ExitStatus {
         try await connection.connected(console) { server in
-            let added = try await connection.ordering(console) { try await server.addNode(at: address) }
+            let added = try await connection.ordering(console) { try await server.addNode(at: address.text) }
             if connection.json {
                 console.print(added.text)
             } else {
-                console.print("node \(added.description.node.printable) at \(address) is a member")
+                console.print("node \(added.description.node.printable) at \(address.text) is a member")
                 console.print(followingHint)
             }
             return .success

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Core
 
 /// The node that a command is about.
 struct NodeArgument: ParsableArguments {
@@ -20,6 +21,20 @@ struct NodeArgument: ParsableArguments {
     func resolved(_ server: ServerConnection, _ connection: ConnectionOptions, _ console: Console) async throws -> String {
         let cluster = try await connection.asking(console) { try await server.cluster() }
         return try NodeName(text).id(among: cluster.description.nodes)
+    }
+}
+
+/// Where a node is that may not be a member yet.
+struct AddressArgument: ParsableArguments {
+    @Argument(help: ArgumentHelp("The node's address, as the distributor reaches it.", valueName: "host:port"))
+    var text: String
+
+    init() {}
+
+    func validate() throws {
+        guard HostPort(text).map({ $0.port > 0 }) == true else {
+            throw ValidationError("\(text.debugDescription) is not accepted; accepted: host:port")
+        }
     }
 }
 

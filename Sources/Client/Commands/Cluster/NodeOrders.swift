@@ -20,14 +20,19 @@ extension ConnectionOptions {
     func plan(_ change: NodeChange, of node: NodeArgument, _ console: Console) async throws -> ExitStatus {
         try await connected(console) { server in
             let id = try await node.resolved(server, self, console)
-            let plan = try await asking(console) { try await server.plan(change, of: id) }
-            if json {
-                console.print(plan.text)
-            } else {
-                for line in plan.description.lines { console.print(line) }
-            }
-            return .success
+            return try await show(server, LayoutPlanQuestion(change, of: id), console)
         }
+    }
+
+    /// Tells what `server` answers to the question for a plan.
+    func show(_ server: ServerConnection, _ question: LayoutPlanQuestion, _ console: Console) async throws -> ExitStatus {
+        let plan = try await asking(console) { try await server.plan(question) }
+        if json {
+            console.print(plan.text)
+        } else {
+            for line in plan.description.lines { console.print(line) }
+        }
+        return .success
     }
 }
 

@@ -1,12 +1,30 @@
 package import ArgumentParser
 
-/// `chunkflow cluster layout plan CHANGE NODE`
+/// `chunkflow cluster layout plan CHANGE NODE`, `chunkflow cluster layout plan add HOST:PORT`
 package struct PlanCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show what a change would move, without making it.", discussion: ExitStatus.explanation,
-        subcommands: [PlanDrainCommand.self, PlanRemoveCommand.self, PlanRestoreCommand.self, PlanSetWeightCommand.self])
+        subcommands: [
+            PlanAddCommand.self, PlanDrainCommand.self, PlanRemoveCommand.self, PlanRestoreCommand.self, PlanSetWeightCommand.self,
+        ])
 
     package init() {}
+}
+
+package struct PlanAddCommand: ClientCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Show what \"cluster add\" would move.", discussion: PlanCommand.discussion)
+
+    @OptionGroup var address: AddressArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    package init() {}
+
+    package func run() async throws { try await execute(console: .standard).exit() }
+
+    package func execute(console: Console) async throws -> ExitStatus {
+        try await connection.connected(console) { try await connection.show($0, LayoutPlanQuestion(add: address.text), console) }
+    }
 }
 
 package struct PlanDrainCommand: ClientCommand {
