@@ -42,9 +42,9 @@ class Members(Gateway):
     def join_address(self) -> str:
         return "{}:{}".format(*self.distributor.listeners["cluster"])
 
-    def make_node(self, name: str, **more) -> StorageProcess:
+    def make_node(self, name: str, arguments: list[str] = [], **more) -> StorageProcess:
         more.setdefault("environment", self.environment)
-        return self.fleet.add(StorageProcess(name, self.fleet.directory, ["--join", self.join_address], **more))
+        return self.fleet.add(StorageProcess(name, self.fleet.directory, ["--join", self.join_address, *arguments], **more))
 
     def add(self) -> StorageProcess:
         node = self.make_node(f"storage{len(self.nodes) + 1}")
@@ -329,12 +329,6 @@ def test_a_disk_that_fills_up_while_data_move_to_it_costs_nothing(fleet):
         assert members.rest.download(file_id) == content
 
 
-def test_a_removed_node_that_starts_again_waits_until_it_is_taken_back(fleet):
-    members = Members(fleet, 3)
-    contents = [make_bytes(100_000, number) for number in range(6)]
-    files = {members.rest.upload(content)["fileID"]: content for content in contents}
-    node = members.nodes[2]
-    identity = members.node_id(node)
 def test_a_change_for_which_one_of_the_others_has_no_room_is_refused_with_both_numbers(fleet):
     members = Members(fleet, 2)
     small = SmallDisk(fleet, "small", 24)
@@ -372,6 +366,12 @@ def room_of(members: Members, node: StorageProcess) -> int:
     return next(entry["availableBytes"] for entry in members.rest.cluster()["nodes"] if entry["address"] == node.address)
 
 
+def test_a_removed_node_that_starts_again_waits_until_it_is_taken_back(fleet):
+    members = Members(fleet, 3)
+    contents = [make_bytes(100_000, number) for number in range(6)]
+    files = {members.rest.upload(content)["fileID"]: content for content in contents}
+    node = members.nodes[2]
+    identity = members.node_id(node)
     members.order("POST", f"/cluster/nodes/{identity}/remove")
     members.wait_until_settled()
     node.stop()
