@@ -9,7 +9,10 @@ public struct AdminRoutes<Store: FileStore>: Sendable {
 
     public init(store: Store) { self.store = store }
 
-    public var routes: [Route] {
+    public var routes: [Route] { healthRoutes + clusterRoutes }
+
+    /// For everybody.
+    public var healthRoutes: [Route] {
         [HTTPMethod.GET, .HEAD].flatMap { method in
             [
                 // Whoever asks wants to know whether to restart the process: that it answers is all there is to say.
@@ -18,8 +21,13 @@ public struct AdminRoutes<Store: FileStore>: Sendable {
                     try store.checkWritable()
                     return try Self.uncached(HealthDocument(status: "ready"))
                 },
-                Route(method, "/cluster") { _, _ in try Self.uncached(ClusterDocument(try await store.clusterStatus())) },
             ]
+        }
+    }
+
+    public var clusterRoutes: [Route] {
+        [HTTPMethod.GET, .HEAD].map { method in
+            Route(method, "/cluster") { _, _ in try Self.uncached(ClusterDocument(try await store.clusterStatus())) }
         }
     }
 

@@ -63,7 +63,7 @@ public struct AdministrationRoutes: Sendable {
 
     // MARK: Requests
 
-    private static func body<Document: Decodable>(_ request: HTTPRequest, as _: Document.Type) async throws -> Document {
+    static func body<Document: Decodable>(_ request: HTTPRequest, as _: Document.Type) async throws -> Document {
         var bytes = ByteBuffer()
         for try await var part in request.body {
             bytes.writeBuffer(&part)

@@ -46,9 +46,9 @@ final class EdgeContext: Sendable {
             "request",
             metadata: [
                 "request_id": .string(record.id),
-                "method": .string(logText(record.method, limit: 32)),
+                "method": .string(record.method),
                 "route": .string(record.route ?? "-"),
-                "path": .string(logText(record.path ?? "-")),
+                "path": .string(record.path ?? "-"),
                 "status": .stringConvertible(record.status),
                 "bytes_in": .stringConvertible(record.bytesIn),
                 "bytes_out": .stringConvertible(record.bytesOut),

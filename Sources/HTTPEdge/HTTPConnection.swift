@@ -76,7 +76,7 @@ final class HTTPConnection: Sendable {
     private func answer(to error: any Error, _ failed: FailedRequest, _ request: HTTPRequest) -> HTTPResponse {
         let response = context.responder.response(to: error, for: failed)
         if response.status.code >= 500, channel.isActive {
-            request.logger.error("request failed", metadata: ["error": .string(logText("\(error)", limit: 1_024))])
+            request.logger.error("request failed", metadata: ["error": "\(error)"])
         }
         return response
     }
@@ -114,7 +114,7 @@ final class HTTPConnection: Sendable {
             let clientGone = !channel.isActive
             if !clientGone {
                 incoming.request.logger.error(
-                    "response broken off", metadata: ["error": .string(logText("\(error)", limit: 1_024))])
+                    "response broken off", metadata: ["error": "\(error)"])
             }
             close()
             return log(

@@ -27,6 +27,15 @@ public struct Route: Sendable {
         }
     }
 
+    /// The same route, which asks `check` before anything else.
+    /// - Parameter check: throws what is answered instead.
+    public func checked(by check: @escaping @Sendable (HTTPRequest) throws -> Void) -> Route {
+        Route(method, pattern) { [handler] request, parameters in
+            try check(request)
+            return try await handler(request, parameters)
+        }
+    }
+
     /// - Returns: nil when the path is not of this route.
     func match(_ path: [String]) -> PathParameters? {
         guard path.count == segments.count else { return nil }

@@ -74,28 +74,47 @@ struct Gateway: Sendable {
     ///   - takesNodes: whether storage nodes can join at the cluster address.
     ///   - services: what else runs as long as this does.
     func serve(_ store: ObjectStore, takesNodes: Bool, beside services: [any Service] = []) async throws {
-        var limits = HTTPLimits()
-        limits.shutdownTime = process.shutdownTimeout
         let backups = BackupRoutes(
             store, directory: "\(directory)/tmp", time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
-        let router = Router(
-            routes: GatewayRoutes.all(store, store, backups: backups, metrics: ServerMetrics.registry), problem: storeProblem)
-        let http = try await ServerProcess.listening("http", at: settings.http) {
-            try await HTTPServer.bind(to: settings.http, responder: router, limits: limits, logger: logger)
+        let administration = GatewayRoutes.administration(
+            store, store, backups: backups, metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger)
+        ).demanding(process.adminToken.map { AdminToken($0.revealed) })
+        let http = try await listener(
+            "http", at: settings.http, api: "rest",
+            GatewayRoutes.client(store) + (settings.admin == nil ? administration : []))
+        var admin: HTTPServer?
+        if let address = settings.admin {
+            do {
+                admin = try await listener("admin", at: address, api: "admin", AdminRoutes(store: store).healthRoutes + administration)
+            } catch {
+                http.beginShutdown()
+                throw error
+            }
         }
         let cluster = clusterServer(takesNodes ? store : nil)
-        let announcement = Announcement {
+        let announcement = Announcement { [admin] in
             ServerProcess.announce(listener: "http", http.address)
+            if let admin { ServerProcess.announce(listener: "admin", admin.address) }
             let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }
             ServerProcess.announce(listener: "cluster", clusterAddress)
             ServerProcess.announce("ready")
         }
         let clusterListener = Listener(setting: "cluster", address: settings.cluster, server: cluster)
         // Shut down in reverse: first nobody new is let in, the store's loops go last.
+        let servers: [any Service] = [admin, http].compactMap { $0 }
         try await ServerProcess.run(
-            services + [StoreLoops(store: store), clusterListener, http, announcement], settings: process, logger: logger)
+            services + [StoreLoops(store: store), clusterListener] + servers + [announcement], settings: process, logger: logger)
+    }
+
+    private func listener(_ setting: String, at address: HostPort, api: String, _ routes: [Route]) async throws -> HTTPServer {
+        var limits = HTTPLimits()
+        limits.shutdownTime = process.shutdownTimeout
+        return try await ServerProcess.listening(setting, at: address) { [limits] in
+            try await HTTPServer.bind(
+                to: address, api: api, responder: Router(routes: routes, problem: storeProblem), limits: limits, logger: logger)
+        }
     }
 
     private func clusterServer(_ administration: (any ClusterAdministration)?) -> ClusterServer {

@@ -25,7 +25,9 @@ struct NodeHTTPListener: Sendable {
         var limits = HTTPLimits()
         limits.shutdownTime = settings.process.shutdownTimeout
         let router = Router(
-            routes: NodeRoutes.all(isReady: { ready.isReady.load(ordering: .relaxed) }, metrics: ServerMetrics.registry),
+            routes: NodeRoutes.administration(metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger))
+                .demanding(settings.process.adminToken.map { AdminToken($0.revealed) })
+                + NodeRoutes.health(isReady: { ready.isReady.load(ordering: .relaxed) }),
             problem: { _ in nil })
         do {
             let server = try await ServerProcess.listening("http", at: settings.http) {

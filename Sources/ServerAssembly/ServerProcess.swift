@@ -1,10 +1,13 @@
+internal import AdminAPI
 internal import Core
 internal import Foundation
+internal import HTTPEdge
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import Settings
+internal import Telemetry
 internal import UnixSignals
 
 #if canImport(Glibc)
@@ -64,12 +67,35 @@ public enum ServerProcess {
         }
     }
 
-    /// Its lines carry the id of the request that they are written for.
+    /// Of every logger of the process.
+    private static let logLevel = SharedLogLevel(.info)
+
+    /// Where the level can be seen and changed.
+    static func logLevelRoutes(_ logger: Logger) -> [Route] {
+        LogLevelRoutes(
+            levels: Logger.Level.allCases.map(\.rawValue), current: { logLevel.value.rawValue },
+            change: { name in
+                guard let level = Logger.Level(rawValue: name) else { return }
+                let before = logLevel.value
+                // The change itself is written if one of the two levels lets it be.
+                logLevel.value = min(before, level)
+                logger.notice("log level changed", metadata: ["from": "\(before)", "to": "\(level)"])
+                logLevel.value = level
+            }
+        ).routes
+    }
+
+    /// Its lines carry the id of the request, and the trace, that they are written for.
     static func logger(_ label: String, settings: ProcessSettings) -> Logger {
-        let requests = Logger.MetadataProvider { RequestScope.id.map { ["request_id": .string($0)] } ?? [:] }
-        var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0, metadataProvider: requests) })
-        logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-        return logger
+        logLevel.value = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+        let output = LogOutput(settings.logFormat)
+        let request = Logger.MetadataProvider { RequestScope.id.map { ["request_id": .string($0)] } ?? [:] }
+        return Logger(
+            label: label,
+            factory: {
+                ProcessLogHandler(
+                    label: $0, output: output, level: logLevel, metadataProvider: .multiplex([request, .traceContext]))
+            })
     }
 
     /// Runs services until SIGTERM or SIGINT, or until one of them ends; they are shut down in reverse order.

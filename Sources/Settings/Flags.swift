@@ -6,7 +6,9 @@ public struct CommonFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help()) var dataDirectory: String?
     @Option(name: SettingsTable.durability.flag, help: SettingsTable.durability.help()) var durability: String?
     @Option(name: SettingsTable.clusterSecret.flag, help: SettingsTable.clusterSecret.help()) var clusterSecret: String?
+    @Option(name: SettingsTable.adminToken.flag, help: SettingsTable.adminToken.help()) var adminToken: String?
     @Option(name: SettingsTable.logLevel.flag, help: SettingsTable.logLevel.help()) var logLevel: String?
+    @Option(name: SettingsTable.logFormat.flag, help: SettingsTable.logFormat.help()) var logFormat: String?
     @Option(name: SettingsTable.shutdownTimeout.flag, help: SettingsTable.shutdownTimeout.help()) var shutdownTimeout: String?
 
     public init() {}
@@ -17,7 +19,9 @@ public struct CommonFlags: ParsableArguments, Sendable {
             SettingsTable.dataDirectory.description.name: dataDirectory,
             SettingsTable.durability.description.name: durability,
             SettingsTable.clusterSecret.description.name: clusterSecret,
+            SettingsTable.adminToken.description.name: adminToken,
             SettingsTable.logLevel.description.name: logLevel,
+            SettingsTable.logFormat.description.name: logFormat,
             SettingsTable.shutdownTimeout.description.name: shutdownTimeout,
         ]
     }
@@ -26,6 +30,7 @@ public struct CommonFlags: ParsableArguments, Sendable {
 /// The flags of the servers that take clients' requests.
 public struct GatewayFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.http.flag, help: SettingsTable.http.help(for: .distributor)) var http: String?
+    @Option(name: SettingsTable.admin.flag, help: SettingsTable.admin.help()) var admin: String?
     @Option(name: SettingsTable.s3.flag, help: SettingsTable.s3.help()) var s3: String?
     @Option(name: SettingsTable.cluster.flag, help: SettingsTable.cluster.help()) var cluster: String?
     @Option(name: SettingsTable.chunkSize.flag, help: SettingsTable.chunkSize.help()) var chunkSize: String?
@@ -39,6 +44,7 @@ public struct GatewayFlags: ParsableArguments, Sendable {
     var given: [String: String?] {
         [
             SettingsTable.http.description.name: http,
+            SettingsTable.admin.description.name: admin,
             SettingsTable.s3.description.name: s3,
             SettingsTable.cluster.description.name: cluster,
             SettingsTable.chunkSize.description.name: chunkSize,

@@ -5,6 +5,8 @@ internal import ErasureCoding
 public struct GatewaySettings: Hashable, Sendable {
     /// Where the REST API listens.
     public let http: HostPort
+    /// Where metrics and administration are; nil for where the REST API is.
+    public let admin: HostPort?
     /// Where the S3 API listens.
     public let s3: HostPort
     /// Where storage nodes join (gRPC).
@@ -25,6 +27,7 @@ public struct GatewaySettings: Hashable, Sendable {
 
     init(_ reader: SettingsReader) throws(SettingsError) {
         http = try reader.required(SettingsTable.http)
+        admin = try reader.optional(SettingsTable.admin)
         s3 = try reader.required(SettingsTable.s3)
         cluster = try reader.required(SettingsTable.cluster)
         replicas = try reader.required(SettingsTable.replicas)

@@ -7,7 +7,10 @@ public struct ProcessSettings: Hashable, Sendable {
     public let durability: Durability
     /// Shown and demanded on every call between servers; nil for none.
     public let clusterSecret: Secret?
+    /// Demanded by metrics and administration; nil for none.
+    public let adminToken: Secret?
     public let logLevel: LogLevel
+    public let logFormat: LogFormat
     /// How long requests in flight may take to finish once the process was told to stop.
     public let shutdownTimeout: Duration
 
@@ -15,7 +18,9 @@ public struct ProcessSettings: Hashable, Sendable {
         dataDirectory = try reader.required(SettingsTable.dataDirectory)
         durability = try reader.required(SettingsTable.durability)
         clusterSecret = try reader.optional(SettingsTable.clusterSecret)
+        adminToken = try reader.optional(SettingsTable.adminToken)
         logLevel = try reader.required(SettingsTable.logLevel)
+        logFormat = try reader.required(SettingsTable.logFormat)
         shutdownTimeout = .seconds(try reader.required(SettingsTable.shutdownTimeout))
     }
 }

@@ -5,12 +5,12 @@ internal import ErasureCoding
 public enum SettingsTable {
     /// All of them, in the order of help and documentation.
     public static let all: [SettingDescription] = [
-        config.description, http.description, s3.description, cluster.description, listen.description, advertise.description,
+        config.description, http.description, admin.description, s3.description, cluster.description, listen.description, advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
         replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
         rebalanceRate.description,
-        scrubPeriod.description, durability.description, clusterSecret.description,
-        rootAccessKey.description, rootSecretKey.description, logLevel.description, shutdownTimeout.description,
+        scrubPeriod.description, durability.description, clusterSecret.description, adminToken.description,
+        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, shutdownTimeout.description,
     ]
 
     /// Those of one executable.
@@ -41,6 +41,11 @@ public enum SettingsTable {
         "http", environment: "CHUNKFLOW_HTTP",
         defaults: [.server: "127.0.0.1:8080", .distributor: "127.0.0.1:8080", .storage: "127.0.0.1:9101"], placeholder: "host:port",
         help: "Address of the REST API; of a storage node, of metrics and health checks. Port 0 takes any free port.",
+        accepted: "host:port", parse: address)
+
+    static let admin = Setting(
+        "admin", environment: "CHUNKFLOW_ADMIN", defaults: inGateways(nil), placeholder: "host:port",
+        help: "Address of metrics and administration. Without it they are at the address of the REST API. Port 0 takes any free port.",
         accepted: "host:port", parse: address)
 
     static let s3 = Setting(
@@ -166,6 +171,14 @@ public enum SettingsTable {
         help: "Secret that servers show each other on every call. Prefer the environment or the file: other users can see flags.",
         accepted: "at least \(shortestSecret) characters", isSecret: true, parse: secret)
 
+    static let adminToken = Setting(
+        "admin-token", environment: "CHUNKFLOW_ADMIN_TOKEN", defaults: everywhere(nil), placeholder: "token",
+        help: "What metrics and administration demand as Authorization: Bearer. Prefer the environment or the file: other users can see flags.",
+        accepted: "at least \(shortestSecret) visible ASCII characters", isSecret: true
+    ) { text in
+        text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? secret(text) : nil
+    }
+
     static let rootAccessKey = Setting(
         "root-access-key", environment: "CHUNKFLOW_ROOT_ACCESS_KEY", defaults: inGateways(nil), placeholder: "key",
         help: "Access key of the S3 root user; needs root-secret-key.", accepted: "3 to 128 letters, digits and -_.+=@"
@@ -188,6 +201,11 @@ public enum SettingsTable {
         "log-level", environment: "CHUNKFLOW_LOG_LEVEL", defaults: everywhere("info"), placeholder: "level",
         help: "The least severe log lines that are written.", accepted: LogLevel.allCases.map(\.rawValue).joined(separator: ", "),
         parse: { LogLevel(rawValue: $0) })
+
+    static let logFormat = Setting(
+        "log-format", environment: "CHUNKFLOW_LOG_FORMAT", defaults: everywhere("auto"), placeholder: "format",
+        help: "The form of log lines: json, one object a line; text, for people; auto, text if standard error is a terminal, else json.",
+        accepted: LogFormat.allCases.map(\.rawValue).joined(separator: ", "), parse: { LogFormat(rawValue: $0) })
 
     static let shutdownTimeout = Setting(
         "shutdown-timeout", environment: "CHUNKFLOW_SHUTDOWN_TIMEOUT", defaults: everywhere("30"), placeholder: "seconds",

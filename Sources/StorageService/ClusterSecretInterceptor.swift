@@ -1,5 +1,6 @@
 internal import ChunkTransport
 internal import ClusterProtocol
+internal import Core
 internal import GRPCCore
 
 /// Lets only calls in that carry the cluster secret.
@@ -15,16 +16,9 @@ struct ClusterSecretInterceptor: ServerInterceptor {
         next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
         let given = request.metadata[stringValues: ClusterMetadata.secret].first { _ in true }
-        guard let given, isEqual(Array(given.utf8), secret) else {
+        guard let given, isSameSecret(given, secret) else {
             throw RPCError(code: .unauthenticated, message: "wrong or missing cluster secret")
         }
         return try await next(request, context)
-    }
-
-    /// Takes the same time wherever the two differ.
-    private func isEqual(_ given: [UInt8], _ expected: [UInt8]) -> Bool {
-        var difference = given.count ^ expected.count
-        for (index, byte) in given.enumerated() { difference |= Int(byte ^ (index < expected.count ? expected[index] : 0)) }
-        return difference == 0
     }
 }

@@ -6,7 +6,7 @@ import Testing
 struct SettingsRefusalTests {
     private static let wrong: [(name: String, value: String)] = [
         ("http", "8080"), ("http", "localhost"), ("http", "localhost:65536"), ("http", ":8080"), ("http", "::1:8080"), ("s3", "a b:1"),
-        ("cluster", "host:-1"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
+        ("cluster", "host:-1"), ("admin", "a"), ("log-format", "xml"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
         ("replicas", "17"), ("replicas", "three"), ("write-quorum", "0"), ("write-quorum", "4"), ("chunk-size", "1"),
         ("storage-class", "ec-1-1"),
         ("storage-class", "replicated-0"), ("storage-class", "ec-4"),
@@ -52,7 +52,7 @@ struct SettingsRefusalTests {
         let text = SettingsFixture(file: file).refusal()
         let key = file == "http:\n  port: 1" ? "http.port" : String(file.prefix { $0 != ":" })
         #expect(text.hasPrefix("\"\(key)\" (from the file /"))
-        #expect(text.contains("accepted: http, s3, cluster"))
+        #expect(text.contains("accepted: http, admin, s3, cluster"))
     }
 
     @Test("a list where one value belongs is refused")
@@ -76,7 +76,7 @@ struct SettingsRefusalTests {
     @Test("a secret is in no error, no description and no dump")
     func secretsStaySecret() throws {
         let short = "s3cr3t!"
-        for name in ["cluster-secret", "root-secret-key"] {
+        for name in ["cluster-secret", "root-secret-key", "admin-token"] {
             let byFlag = SettingsFixture(flags: ["--\(name)", short]).refusal()
             #expect(byFlag.hasPrefix("\(name): ***"))
             #expect(!byFlag.contains(short))

@@ -33,6 +33,7 @@ struct SettingsTableTests {
         [Executable.server, .distributor].flatMap { executable -> [(Executable, String, String, String?)] in
             [
                 (executable, "http", "CHUNKFLOW_HTTP", "127.0.0.1:8080"),
+                (executable, "admin", "CHUNKFLOW_ADMIN", nil),
                 (executable, "s3", "CHUNKFLOW_S3", "127.0.0.1:9000"),
                 (executable, "cluster", "CHUNKFLOW_CLUSTER", "127.0.0.1:7070"),
                 (executable, "replicas", "CHUNKFLOW_REPLICAS", executable == .server ? "2" : "3"),
@@ -62,6 +63,8 @@ struct SettingsTableTests {
                 (executable, "data-dir", "CHUNKFLOW_DATA_DIR", "./data"),
                 (executable, "durability", "CHUNKFLOW_DURABILITY", "fsync"),
                 (executable, "cluster-secret", "CHUNKFLOW_CLUSTER_SECRET", nil),
+                (executable, "admin-token", "CHUNKFLOW_ADMIN_TOKEN", nil),
+                (executable, "log-format", "CHUNKFLOW_LOG_FORMAT", "auto"),
                 (executable, "log-level", "CHUNKFLOW_LOG_LEVEL", "info"),
                 (executable, "shutdown-timeout", "CHUNKFLOW_SHUTDOWN_TIMEOUT", "30"),
             ]

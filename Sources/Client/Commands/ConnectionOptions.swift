@@ -11,17 +11,39 @@ struct ConnectionOptions: ParsableArguments, Sendable {
             valueName: "url"))
     var server: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The admin token of the server, where it has one. Prefer the environment: other users can see flags. "
+                + "(environment: \(Self.tokenVariable))",
+            valueName: "token"))
+    var token: String?
+
     @Option(help: ArgumentHelp("How often in a row to try again after a broken connection or an unavailable server.", valueName: "count"))
     var retries = 5
 
     @Flag(help: "Print JSON for scripts.")
     var json = false
 
+    static let tokenVariable = "CHUNKFLOW_TOKEN"
+
     init() {}
 
     func validate() throws {
         guard (0...1_000).contains(retries) else { throw ValidationError("--retries: \(retries) is not accepted; accepted: 0 to 1000") }
         _ = try address()
+        _ = try shownToken()
+    }
+
+    /// - Returns: nil when there is none to show.
+    /// - Throws: `ValidationError`, without the token.
+    func shownToken(environment: [String: String] = ProcessInfo.processInfo.environment) throws -> String? {
+        let variable = environment[Self.tokenVariable].flatMap { $0.isEmpty ? nil : $0 }
+        guard let shown = token ?? variable else { return nil }
+        guard !shown.isEmpty, shown.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            let origin = token == nil ? Self.tokenVariable : "--token"
+            throw ValidationError("\(origin): *** is not accepted; accepted: visible ASCII characters")
+        }
+        return shown
     }
 
     /// - Throws: `ValidationError`, which names where a wrong address came from.
@@ -44,7 +66,7 @@ struct ConnectionOptions: ParsableArguments, Sendable {
         _ console: Console, patience: TimeAmount = .seconds(120), _ work: (ServerConnection) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         do {
-            return try await ServerConnection.with(try address(), patience: patience, work)
+            return try await ServerConnection.with(try address(), token: try shownToken(), patience: patience, work)
         } catch let error as ClientError {
             console.note("chunkflow: \(error)")
             return error.exitStatus

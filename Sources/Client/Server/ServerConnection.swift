@@ -11,12 +11,16 @@ package struct ServerConnection: Sendable {
     private static let answerDeadline = TimeAmount.seconds(60)
 
     let server: ServerAddress
+    /// Shown with every request; nil for none.
+    private let token: String?
     private let client: HTTPClient
 
     /// Runs `body` with a connection and closes it afterwards.
-    /// - Parameter patience: how long the server may send nothing.
+    /// - Parameters:
+    ///   - token: the admin token, where the server has one.
+    ///   - patience: how long the server may send nothing.
     package static func with<Result: Sendable>(
-        _ server: ServerAddress, patience: TimeAmount = .seconds(120), _ body: (ServerConnection) async throws -> Result
+        _ server: ServerAddress, token: String? = nil, patience: TimeAmount = .seconds(120), _ body: (ServerConnection) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(10), read: patience, write: .seconds(120))
@@ -26,7 +30,7 @@ package struct ServerConnection: Sendable {
         configuration.maximumUsesPerConnection = 1
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let outcome: Swift.Result<Result, any Error>
-        do { outcome = .success(try await body(ServerConnection(server: server, client: client))) } catch { outcome = .failure(error) }
+        do { outcome = .success(try await body(ServerConnection(server: server, token: token, client: client))) } catch { outcome = .failure(error) }
         // The outcome stands, whatever closing says.
         try? await client.shutdown()
         return try outcome.get()
@@ -98,7 +102,10 @@ package struct ServerConnection: Sendable {
 
     /// - Returns: a response of the 2xx class; the deadline is for its head.
     func send(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
-        let response = try await Self.mappingErrors { try await client.execute(request, deadline: deadline) }
+        var request = request
+        if let token { request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(token)") }
+        let asked = request
+        let response = try await Self.mappingErrors { try await client.execute(asked, deadline: deadline) }
         guard !(200..<300).contains(response.status.code) else { return response }
         let body = try? await response.body.collect(upTo: 64 << 10)
         let problem = body.flatMap { try? JSONDecoder().decode(Problem.self, from: Data($0.readableBytesView)) }

@@ -1,0 +1,84 @@
+"""What the servers write in their logs, in which form, and how much."""
+
+import http.client
+import json
+
+from harness import Cluster, EmbeddedServer, RESTClient, wait_until
+
+
+def lines(process) -> list[dict]:
+    """Every line of the log; each is a JSON object, and nothing else is there."""
+    found = [json.loads(line) for line in process.errors().splitlines()]
+    for line in found:
+        assert {"time", "level", "logger", "source", "message"} <= line.keys(), line
+    return found
+
+
+def requests(process) -> list[dict]:
+    return [line for line in lines(process) if line["message"] == "request"]
+
+
+def put_level(rest: RESTClient, level: str) -> int:
+    return rest.request("PUT", "/log-level", json.dumps({"level": level}).encode(), {"Content-Type": "application/json"}).status
+
+
+def test_one_line_a_request_that_says_what_was_done(fleet):
+    server = EmbeddedServer(fleet, ["--log-format", "json"])
+    file_id = server.rest.upload(b"content")["fileID"]
+    answer = server.rest.request("GET", f"/download/{file_id}?signature=very-secret", headers={"X-Request-ID": "my-request"})
+    assert answer.status == 200
+    wait_until(lambda: len(requests(server.process)) == 2, 10, "both requests are in the log")
+    upload, download = requests(server.process)
+    assert upload["level"] == "info" and upload["method"] == "POST" and upload["route"] == "/upload" and upload["status"] == 201
+    assert upload["bytes_in"] >= 7 and upload["duration_ms"] > 0
+    assert download["request_id"] == "my-request" and download["route"] == "/download/{fileID}" and download["bytes_out"] == 7
+    assert "very-secret" not in server.process.errors()
+
+
+def test_no_line_can_be_forged(fleet):
+    server = EmbeddedServer(fleet, ["--log-format", "json", "--log-level", "trace"])
+    evil = '%0A{"message":"forged"}%0D%0A%1B[2J%E2%80%A8'
+    for path in (f"/download/{evil}", f"/{evil}", f"/upload?name={evil}"):
+        server.rest.request("POST" if "upload" in path else "GET", path, b"x" if "upload" in path else None)
+    connection = http.client.HTTPConnection(*server.process.http_address)
+    connection.putrequest("GET", "/files")
+    connection.putheader("X-Request-ID", "a\x1b[2J forged")
+    connection.putheader("User-Agent", "\x0b\x0c forged")
+    connection.endheaders()
+    connection.getresponse().read()
+    wait_until(lambda: len(requests(server.process)) >= 4, 10, "the requests are in the log")
+    assert [line for line in lines(server.process) if line["message"] == "forged"] == []
+    assert "\x1b" not in server.process.errors() and "\u2028" not in server.process.errors()
+
+
+def test_the_level_changes_while_the_server_runs(fleet):
+    cluster = Cluster(
+        fleet, 3, distributor_arguments=["--log-format", "json", "--log-level", "error"], node_arguments=["--log-level", "error"])
+    for process in (cluster.distributor, cluster.nodes[0]):
+        rest = RESTClient(process.listeners["http"])
+        before = json.loads(rest.request("GET", "/log-level").body)
+        assert put_level(rest, "verbose") == 400 and json.loads(rest.request("GET", "/log-level").body) == before
+        assert put_level(rest, "info") == 200
+        assert json.loads(rest.request("GET", "/log-level").body) == {"level": "info"}
+        wait_until(lambda: '"route":"/log-level"' in process.errors() or "route=/log-level" in process.errors(), 10, "requests are logged")
+        assert put_level(rest, "error") == 200
+        size = len(process.errors())
+        rest.request("GET", "/nowhere")
+        assert len(process.errors()) == size or "route=/nowhere" not in process.errors()
+
+
+def test_secrets_are_in_no_line_at_any_level(fleet):
+    secrets = {"cluster": "the-cluster-secret", "token": "the-admin-token", "root": "the-root-secret"}
+    server = EmbeddedServer(
+        fleet,
+        ["--log-level", "trace", "--cluster-secret", secrets["cluster"], "--admin-token", secrets["token"],
+         "--root-access-key", "root", "--root-secret-key", secrets["root"]],
+    )
+    server.rest.upload(b"content")
+    for path in ("/cluster", "/metrics", "/log-level"):
+        assert server.rest.request("GET", path, headers={"Authorization": f"Bearer {secrets['token']}"}).status == 200
+        assert server.rest.request("GET", path, headers={"Authorization": f"Bearer {secrets['token']}x"}).status == 401
+    server.process.stop()
+    log = server.process.output() + server.process.errors()
+    assert "route=/metrics" in log
+    assert [name for name, secret in secrets.items() if secret in log] == []
