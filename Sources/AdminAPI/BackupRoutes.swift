@@ -37,6 +37,7 @@ public struct BackupRoutes: Sendable {
         guard let turn = BackupTurn(turns) else {
             throw Problem(.conflict, "backup-in-progress", title: "A backup is being made", detail: "there is one at a time")
         }
+        let madeAt = time.now()
         let file = try await snapshot()
         let name = "chunkflow-metadata-\(CalendarDate(time.now()).compactText).sqlite"
         return HTTPResponse(
@@ -45,7 +46,7 @@ public struct BackupRoutes: Sendable {
                 "Content-Type": "application/octet-stream", "Content-Disposition": "attachment; filename=\"\(name)\"",
                 "Repr-Digest": file.digestText, "Cache-Control": "no-store",
             ],
-            body: .stream(byteCount: file.byteCount) { [executor] writer in
+            body: .stream(byteCount: file.byteCount) { [executor, backups] writer in
                 var sent: Int64 = 0
                 while sent < file.byteCount {
                     let offset = sent
@@ -55,6 +56,7 @@ public struct BackupRoutes: Sendable {
                     if sent == file.byteCount { turn.end() }
                     try await writer.write(piece)
                 }
+                await backups.noteBackup(madeAt: madeAt)
             })
     }
 

@@ -34,6 +34,7 @@ public final class ChunkStore: Sendable {
         random: any RandomSource, logger: Logger
     ) async throws -> ChunkStore {
         try configuration.validate()
+        StoreMetrics.prepare()
         do {
             let started = time.monotonicNow()
             let faults = DiskFaults()

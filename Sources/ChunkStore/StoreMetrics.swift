@@ -13,6 +13,9 @@ enum StoreMetrics {
     static let writeErrors = Counter(label: "chunkflow_disk_errors_total", dimensions: [("operation", "write")])
     static let flushErrors = Counter(label: "chunkflow_disk_errors_total", dimensions: [("operation", "flush")])
 
+    /// Makes all of them, so that what has not happened yet is told as 0.
+    static func prepare() { _ = (batchSize, commitTime, syncTime, corruptFragments) }
+
     /// The system's, not the store's: what a disk took has no virtual time. Nothing is decided by it (docs/architecture.md).
     private static let clock = SystemTime()
 

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Synchronization
 
 /// The tables of the last few patterns of erasure. While a node is away the same ones are asked for with every row.
@@ -11,11 +12,19 @@ package final class DecoderCache: Sendable {
         let tables: CodingTables
     }
 
+    private static let hits = Counter(label: "chunkflow_erasure_decoder_cache_hits_total")
+    private static let misses = Counter(label: "chunkflow_erasure_decoder_cache_misses_total")
+
     private let generator: GeneratorMatrix
     /// The last used at the end.
     private let entries = Mutex<[Entry]>([])
 
-    package init(_ generator: GeneratorMatrix) { self.generator = generator }
+    package init(_ generator: GeneratorMatrix) {
+        self.generator = generator
+        // Both are there from the first coder on.
+        Self.hits.increment(by: 0)
+        Self.misses.increment(by: 0)
+    }
 
     /// - Precondition: `sources` are `dataCount` different cells of the code. Equal patterns come in equal order.
     package func tables(computing numbers: [Int], from sources: [Int]) -> CodingTables {
@@ -25,7 +34,11 @@ package final class DecoderCache: Sendable {
             entries.append(entry)
             return entry.tables
         }
-        if let known { return known }
+        if let known {
+            Self.hits.increment()
+            return known
+        }
+        Self.misses.increment()
         // Made outside of the lock: at worst two threads make the same.
         let tables = CodingTables(coefficients: generator.rows(numbers, from: sources), sourceCount: sources.count)
         entries.withLock { entries in

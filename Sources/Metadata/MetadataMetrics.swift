@@ -7,6 +7,9 @@ enum MetadataMetrics {
     /// Requests that shared one transaction.
     static let batchSize = Recorder(label: "chunkflow_metadata_commit_requests")
 
+    /// Makes all of them, so that what has not happened yet is told as 0.
+    static func prepare() { _ = (commitTime, batchSize) }
+
     /// The system's, not the store's: what a disk took has no virtual time. Nothing is decided by it (docs/architecture.md).
     private static let clock = SystemTime()
 

@@ -22,6 +22,10 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     func flag(named name: String) async throws -> Bool
     func setFlag(named name: String, to value: Bool) async throws
 
+    /// When something of that name last happened; nil when it never did.
+    func moment(named name: String) async throws -> Timestamp?
+    func setMoment(named name: String, to time: Timestamp) async throws
+
     // MARK: Movement between layouts
 
     /// Blobs that something refers to, in the order of their names; those after `blob` only.
@@ -64,6 +68,9 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     /// Their fragments are gone from every node: forgets them, and the repairs that were waiting for them.
     func removeGarbage(_ blobs: [BlobID]) async throws
 
+    /// How much is on the garbage list. Reads all of it.
+    func garbageTotals() async throws -> BlobTotals
+
     // MARK: Repair
 
     /// Adds what is not in the queue yet; the key is fragment and node. A row that is there keeps its `attempts`.
@@ -77,6 +84,8 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     /// Counts a failed attempt for each and sets its next time.
     func postponeRepairs(_ repairs: [RepairRecord], until time: Timestamp) async throws
     func repairCount() async throws -> Int
+    /// What waits to be repaired. Reads the whole queue.
+    func repairBacklog() async throws -> RepairBacklog
 
     /// How much there is.
     func totals() async throws -> MetadataTotals

@@ -202,6 +202,19 @@ public struct RepairRecord: Hashable, Sendable {
     }
 }
 
+/// What the repair queue holds.
+public struct RepairBacklog: Hashable, Sendable {
+    /// Fragments; a reason that none has is left out.
+    public let byReason: [RepairRecord.Reason: Int]
+    /// Chunks of which at least one fragment waits.
+    public let chunkCount: Int
+
+    public init(byReason: [RepairRecord.Reason: Int], chunkCount: Int) {
+        self.byReason = byReason
+        self.chunkCount = chunkCount
+    }
+}
+
 /// A blob that nothing refers to any more and whose fragments are still to be removed from the nodes.
 public struct GarbageRecord: Hashable, Sendable {
     public let blob: BlobRecord

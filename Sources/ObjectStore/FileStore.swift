@@ -95,6 +95,8 @@ public struct NodeStatus: Hashable, Sendable {
     /// Its share relative to the others'.
     public let weight: Double
     public internal(set) var state: NodeState
+    /// Whether it has left for being away too long: it is a member again as soon as it answers.
+    public let isLost: Bool
     public let version: String
     public let capacityBytes: Int64
     public let availableBytes: Int64
@@ -107,7 +109,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let lastSeenAt: Timestamp?
 
     public init(
-        id: NodeID, address: String, zone: String, weight: Double = 1, state: NodeState, version: String, capacityBytes: Int64,
+        id: NodeID, address: String, zone: String, weight: Double = 1, state: NodeState, isLost: Bool = false, version: String,
+        capacityBytes: Int64,
         availableBytes: Int64,
         usedBytes: Int64, fragmentCount: Int64, quarantinedCount: Int64, disks: [DiskHealth] = [], lastSeenAt: Timestamp?
     ) {
@@ -116,6 +119,7 @@ public struct NodeStatus: Hashable, Sendable {
         self.zone = zone
         self.weight = weight
         self.state = state
+        self.isLost = isLost
         self.version = version
         self.capacityBytes = capacityBytes
         self.availableBytes = availableBytes

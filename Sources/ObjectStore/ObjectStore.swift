@@ -48,6 +48,9 @@ public final class ObjectStore: FileStore, Sendable {
     /// Raised when something may be on the garbage list.
     let garbageAdded = Signal()
     let repairReports = RepairReports()
+    let metrics = RepairMetrics()
+    /// What takes a pass over a table to find out, and is told to everybody who asks within a while.
+    let slowFigures = SlowFigures()
     private let running = Mutex(true)
 
     var isRunning: Bool { running.withLock { $0 } }

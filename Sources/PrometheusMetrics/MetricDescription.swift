@@ -5,11 +5,17 @@ public struct MetricDescription: Hashable, Sendable {
     public let help: String
     /// Upper bounds of a histogram's buckets, ascending; empty for what is no histogram.
     public let buckets: [Double]
+    /// Sets of labels at most. What comes after is counted together, under labels that say so: a mistake in a label must not fill the
+    /// memory.
+    public let childLimit: Int
 
-    public init(_ name: String, _ help: String, buckets: [Double] = []) {
+    public static let standardChildLimit = 1_000
+
+    public init(_ name: String, _ help: String, buckets: [Double] = [], childLimit: Int = standardChildLimit) {
         self.name = name
         self.help = help
         self.buckets = buckets
+        self.childLimit = childLimit
     }
 
     /// Seconds, from what memory answers to what a client gives up on.

@@ -4,9 +4,6 @@ import Synchronization
 ///
 /// Safe to use from any thread. Updating a metric takes no lock, making one does.
 public final class MetricsRegistry: Sendable {
-    /// Sets of labels of one metric. What comes after is counted together, under labels that say so: a mistake in a label must not
-    /// fill the memory.
-    static let childLimit = 1_000
     static let overflowValue = "other"
 
     struct Labels: Hashable, Comparable, Sendable {
@@ -71,7 +68,7 @@ public final class MetricsRegistry: Sendable {
         return state.withLock { state in
             var family = state.families[name] ?? Family(description: description(of: name, kind), kind: kind)
             guard family.kind == kind else { return make(family.description.buckets) }
-            if family.children[labels] == nil, family.children.count >= Self.childLimit {
+            if family.children[labels] == nil, family.children.count >= family.description.childLimit {
                 labels = Labels(labels.pairs.map { ($0.name, Self.overflowValue) })
             }
             if let cell = family.children[labels] as? Cell { return cell }
@@ -85,11 +82,27 @@ public final class MetricsRegistry: Sendable {
     private func description(of name: String, _ kind: MetricKind) -> MetricDescription {
         if let known = descriptions[name], kind != .histogram || !known.buckets.isEmpty { return known }
         return MetricDescription(
-            name, descriptions[name]?.help ?? "Reported by a library.", buckets: kind == .histogram ? MetricDescription.latencyBuckets : [])
+            name, descriptions[name]?.help ?? "Reported by a library.", buckets: kind == .histogram ? MetricDescription.latencyBuckets : [],
+            childLimit: descriptions[name]?.childLimit ?? MetricDescription.standardChildLimit)
     }
 
-    /// Forgets all children of a metric: for gauges of things that come and go, before they are set anew.
-    public func removeAll(_ name: String) { state.withLock { $0.families[name]?.children = [:] } }
+    /// Sets all values of a gauge of things that come and go, in one step: whoever reads meanwhile sees all that were or all that are.
+    public func replace(_ name: String, with values: [(dimensions: [(String, String)], value: Double)]) {
+        let name = MetricName.metric(name)
+        var children: [Labels: any MetricCell] = [:]
+        let description = description(of: name, .gauge)
+        for (dimensions, value) in values.prefix(description.childLimit) {
+            let cell = GaugeCell()
+            cell.set(value)
+            children[Labels(dimensions)] = cell
+        }
+        state.withLock { state in
+            var family = state.families[name] ?? Family(description: description, kind: .gauge)
+            guard family.kind == .gauge else { return }
+            family.children = children
+            state.families[name] = family
+        }
+    }
 
     // MARK: Setting from outside of swift-metrics
 

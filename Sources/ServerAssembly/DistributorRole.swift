@@ -25,7 +25,7 @@ public enum DistributorRole {
                 group.addTask { await connections.run() }
                 defer { group.cancelAll() }
                 let transport = { @Sendable (address: String) throws -> any ChunkTransport in
-                    MeteredTransport(try connections.transport(toAddress: address), name: address, time: SystemTime())
+                    MeteredTransport(try connections.transport(toAddress: address), address: address, time: SystemTime())
                 }
                 let seeds = try settings.storageNodes.map {
                     ClusterBootstrap.Seed(address: $0.description, transport: try transport($0.description))

@@ -17,13 +17,20 @@ public enum EmbeddedRole {
             for number in 1...settings.nodeCount {
                 let node = try await StorageNode.open(
                     directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", scrubPeriod: settings.scrubPeriod,
-                    nodesOnDisk: settings.nodeCount, durability: settings.process.durability, peers: book, logger: logger)
+                    nodesOnDisk: settings.nodeCount, durability: settings.process.durability, peers: MeteredPeers(book, time: SystemTime()),
+                    logger: logger)
                 nodes.append(node)
                 book.add(node.transport)
             }
             // The address of a node of the same process is its name.
-            let seeds = nodes.map { ClusterBootstrap.Seed(address: $0.transport.id.description, transport: $0.transport) }
-            let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: { book.transport(toAddress: $0) })
+            let connect = { @Sendable (name: String) -> any ChunkTransport in
+                MeteredTransport(book.transport(toAddress: name), address: name, time: SystemTime())
+            }
+            let seeds = nodes.map { node in
+                let name = node.transport.id.description
+                return ClusterBootstrap.Seed(address: name, transport: connect(name))
+            }
+            let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: connect)
             try await gateway.serve(store, takesNodes: false, beside: nodes.flatMap(\.services))
         } catch {
             await close(gateway, nodes)

@@ -36,8 +36,8 @@ package struct StorageNode: Sendable {
         if let scrubPeriod {
             let scrubber = Scrubber(
                 store: store, progress: ScrubProgressFile(directory: directory, logger: logger), period: scrubPeriod,
-                storesOnDisk: nodesOnDisk,
-                time: SystemTime(), logger: logger)
+                storesOnDisk: nodesOnDisk, time: SystemTime(), logger: logger)
+            ServerMetrics.observe(scrubber, of: transport.id)
             services.append(ScrubService(scrubber: scrubber, logger: logger))
         }
         return StorageNode(transport: transport, services: services, store: store)

@@ -15,7 +15,7 @@ public enum StorageRole {
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
             directory: settings.process.dataDirectory, zone: settings.zone ?? "", scrubPeriod: settings.scrubPeriod,
-            durability: settings.process.durability, peers: peers, logger: logger)
+            durability: settings.process.durability, peers: MeteredPeers(peers, time: SystemTime()), logger: logger)
         let server = ClusterServer(
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)

@@ -3,9 +3,11 @@
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness import Cluster, EmbeddedServer, RESTClient, StorageProcess, make_bytes, wait_until
 
@@ -76,11 +78,16 @@ def test_a_cluster_tells_what_it_does(fleet):
     assert total(text, "chunkflow_cluster_object_bytes") == len(content)
     assert total(text, "chunkflow_repair_queue_fragments") == 0
     assert total(text, "chunkflow_node_up") == 3
+    for reason in ("missed", "missing", "corrupt"):
+        assert ("chunkflow_repair_queue_by_reason_fragments", frozenset({("reason", reason)})) in samples(text)
+    for outcome in ("restored", "present", "obsolete", "failed"):
+        assert ("chunkflow_repair_fragments_total", frozenset({("outcome", outcome)})) in samples(text)
+    assert total(text, "chunkflow_metadata_page_cache_hits_total") > 0
     assert total(text, "chunkflow_metadata_commit_duration_seconds_count") >= 3
     assert total(text, "process_resident_memory_bytes") > 1e6
     assert total(text, "process_open_fds") > 5
     for node in cluster.nodes:
-        assert total(text, "chunkflow_node_call_duration_seconds_count", node=node.address, method="put") >= 1
+        assert total(text, "chunkflow_node_call_duration_seconds_count", address=node.address, method="put") >= 1
 
     for node in cluster.nodes:
         address = node.listeners["http"]
@@ -91,6 +98,12 @@ def test_a_cluster_tells_what_it_does(fleet):
         assert total(told, "chunkflow_store_sync_duration_seconds_count") >= 3
         assert total(told, "chunkflow_store_commit_records_count") >= 3
         assert total(told, "chunkflow_store_capacity_bytes") > 0
+        # What has not happened is told as 0, not left out.
+        assert ("chunkflow_store_corrupt_fragments_total", frozenset()) in samples(told)
+        assert total(told, "chunkflow_rpc_server_calls_total", method="Put", code="ok") >= 3
+        assert total(told, "chunkflow_rpc_server_duration_seconds_count", method="Get") >= 1
+        assert total(told, "chunkflow_scrub_period_seconds") == 2_592_000
+        assert total(told, "chunkflow_scrub_pass_started_timestamp_seconds") > 1.6e9
         assert total(told, "chunkflow_build_info", role="storage") == 1
         for path in ("/health/live", "/health/ready"):
             assert RESTClient(address).request("GET", path).status == 200
@@ -101,7 +114,7 @@ def test_a_cluster_tells_what_it_does(fleet):
     text = metrics(cluster.distributor.http_address)
     assert total(text, "chunkflow_cluster_nodes", state="down") == 1
     assert total(text, "chunkflow_node_up") == 2
-    assert total(text, "chunkflow_node_call_errors_total", node=cluster.nodes[0].address) >= 1
+    assert total(text, "chunkflow_node_call_errors_total", address=cluster.nodes[0].address) >= 1
 
 
 def test_openmetrics_for_who_asks_for_it(fleet):
@@ -110,6 +123,11 @@ def test_openmetrics_for_who_asks_for_it(fleet):
     text = metrics(server.process.http_address, "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
     assert text.endswith("\n# EOF\n")
     assert "# TYPE chunkflow_http_requests counter\n" in text
+    # The strictest reader of the format that there is.
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["chunkflow_http_requests"].type == "counter" and families["chunkflow_http_request_duration_seconds"].type == "histogram"
+    # Calls inside the process are timed as those across a network are.
+    assert total(text, "chunkflow_node_call_duration_seconds_count", method="put") >= 2
     # Four nodes in one process.
     assert len([key for key in samples(text) if key[0] == "chunkflow_store_fragments"]) == 4
 
@@ -143,6 +161,49 @@ def test_a_second_node_on_a_machine_does_without_the_default_address(fleet):
         wait_until(lambda: "no metrics and health checks over HTTP" in second.errors(), 10, "the log says so")
 
 
+def test_a_node_that_was_given_up_is_still_missed(fleet):
+    cluster = Cluster(fleet, 4, distributor_arguments=["--node-grace", "1"])
+    lost = cluster.nodes[3]
+    lost.kill()
+    cluster.wait_for_state("left", lost, seconds=30)
+    text = metrics(cluster.distributor.http_address)
+    assert {dict(labels)["address"]: value for (name, labels), value in samples(text).items() if name == "chunkflow_node_up"} == {
+        node.address: 0 if node is lost else 1 for node in cluster.nodes}
+    # What it last said of its disk is not told any more.
+    assert len([key for key in samples(text) if key[0] == "chunkflow_node_capacity_bytes"]) == 3
+
+
+def test_repair_and_scrub_are_counted(fleet):
+    cluster = Cluster(fleet, 3, node_arguments=["--scrub-period", "1"])
+    cluster.nodes[0].kill()
+    content = make_bytes(300_000, "repair")
+    cluster.rest.upload(content)
+    cluster.nodes[0].start()
+    cluster.wait_for_repairs()
+    text = metrics(cluster.distributor.http_address)
+    assert total(text, "chunkflow_repair_fragments_total", outcome="restored") == 1
+    assert total(text, "chunkflow_repair_bytes_total") == len(content)
+    address = cluster.nodes[1].listeners["http"]
+    wait_until(lambda: total(metrics(address), "chunkflow_scrub_last_finished_timestamp_seconds") > 1.6e9, 30, "a pass of the scrub has ended")
+    assert total(metrics(address), "chunkflow_scrub_bytes_total") >= len(content)
+
+
+def test_the_time_of_the_last_backup_outlives_a_restart(fleet):
+    server = EmbeddedServer(fleet)
+    name = "chunkflow_metadata_last_backup_timestamp_seconds"
+    assert total(metrics(server.process.http_address), name) == 0
+    before = time.time()
+    assert server.rest.request("GET", "/cluster/metadata/backup").status == 200
+
+    def told() -> float:
+        return total(metrics(server.process.http_address), name)
+
+    wait_until(lambda: before - 1 <= told() <= time.time() + 1, 10, "the backup is known")
+    backed_up_at = told()
+    server.process.restart()
+    assert told() == backed_up_at
+
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 
@@ -159,6 +220,8 @@ def test_every_alert_has_a_test_and_asks_for_what_there_is(fleet):
     assert alerts and [alert for alert in alerts if f"alertname: {alert}" not in tests] == []
     server = EmbeddedServer(fleet)
     server.rest.upload(b"content")
+    told = metrics(server.process.http_address)
+    wait_until(lambda: "chunkflow_scrub_pass_started" in metrics(server.process.http_address), 10, "the scrub has begun")
     told = metrics(server.process.http_address)
     expressions = re.findall(r"expr: (.*?)\n +for:", rules, re.DOTALL)
     assert len(expressions) == len(alerts)

@@ -92,10 +92,7 @@ import Testing
     func collectors() async {
         let registry = registry()
         registry.set("depth", [("node", "old")], to: 1)
-        registry.addCollector {
-            registry.removeAll("depth")
-            registry.set("depth", [("node", "new")], to: 2)
-        }
+        registry.addCollector { registry.replace("depth", with: [([("node", "new")], 2)]) }
         let text = await registry.exposition(.text)
         #expect(text.contains("depth{node=\"new\"} 2") && !text.contains("old"))
     }

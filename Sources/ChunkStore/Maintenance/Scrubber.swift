@@ -43,6 +43,9 @@ public struct Scrubber: Sendable {
     private let restFactor: Int
     private let time: any TimeSource
     private let logger: Logger
+    /// What it is at.
+    public let watch = ScrubWatch()
+    public var periodSeconds: Double { Double(period.milliseconds) / 1_000 }
 
     /// - Parameters:
     ///   - period: how long a pass over everything may take.
@@ -68,6 +71,7 @@ public struct Scrubber: Sendable {
     /// One pass over all that is stored, from where the last one was broken off.
     public func pass() async throws {
         var progress = progressStore.load() ?? ScrubProgress(startedAt: time.now().millisecondsSince1970)
+        watch.note(progress)
         var savedAt = time.monotonicNow()
         defer { progressStore.save(progress) }
         repeat {
@@ -91,6 +95,7 @@ public struct Scrubber: Sendable {
         let now = time.now().millisecondsSince1970
         progress = ScrubProgress(startedAt: now)
         progress.finishedAt = now
+        watch.note(progress)
     }
 
     private func scrub(_ fragments: [FragmentInfo], _ progress: inout ScrubProgress) async throws {
@@ -107,6 +112,7 @@ public struct Scrubber: Sendable {
             progress.fragmentCount += 1
             progress.byteCount += fragment.byteCount
             if isCorrupt { progress.corruptCount += 1 }
+            watch.noteRead(fragment.byteCount, isCorrupt: isCorrupt)
             try await keepPace(fragment.byteCount, since: start)
         }
     }

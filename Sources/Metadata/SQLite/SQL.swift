@@ -54,6 +54,7 @@ enum SQL {
         SELECT id, byte_count, chunk_size, layout_version, storage_class, ? FROM blobs WHERE id = ?
         """
     static let deleteBlob = "DELETE FROM blobs WHERE id = ?"
+    static let garbageTotals = "SELECT COUNT(*), COALESCE(SUM(byte_count), 0) FROM garbage"
     static let isGarbage = "SELECT 1 FROM garbage WHERE blob = ?"
     static let insertGarbage = """
         INSERT INTO garbage (blob, byte_count, chunk_size, layout_version, storage_class, since) VALUES (?, ?, ?, ?, ?, ?)
@@ -70,6 +71,8 @@ enum SQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (blob, chunk, fragment, node) DO NOTHING
         """
+    static let repairsByReason = "SELECT reason, COUNT(*) FROM repairs GROUP BY reason"
+    static let chunksInRepair = "SELECT COUNT(*) FROM (SELECT DISTINCT blob, chunk FROM repairs) AS chunks"
     static let dueRepairs = """
         SELECT blob, chunk, fragment, layout_version, reason, tolerance, attempts, due_at FROM repairs
         WHERE node = ? AND margin = ? AND due_at <= ?

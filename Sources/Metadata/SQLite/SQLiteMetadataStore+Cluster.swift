@@ -59,6 +59,20 @@ extension SQLiteMetadataStore {
         try await write { transaction in _ = try transaction.run(SQL.saveSetting, ["flag/\(name)", Data([value ? 1 : 0])]) }
     }
 
+    public func moment(named name: String) async throws -> Timestamp? {
+        try await read { database in
+            guard let row = try Row.fetchOne(database.cachedStatement(sql: SQL.setting), arguments: ["moment/\(name)"]) else { return nil }
+            let bytes = try row.bytes(0)
+            guard bytes.count == 8 else { throw MetadataError.damaged(detail: "the moment \(name) is not 8 bytes") }
+            return Timestamp(millisecondsSince1970: bytes.reduce(0) { $0 << 8 | Int64($1) })
+        }
+    }
+
+    public func setMoment(named name: String, to time: Timestamp) async throws {
+        let bytes = withUnsafeBytes(of: time.millisecondsSince1970.bigEndian) { Data($0) }
+        try await write { transaction in _ = try transaction.run(SQL.saveSetting, ["moment/\(name)", bytes]) }
+    }
+
     public func totals() async throws -> MetadataTotals {
         let counters = try await counters()
         return MetadataTotals(objectCount: counters["objects"] ?? 0, byteCount: counters["bytes"] ?? 0)

@@ -23,6 +23,15 @@ extension SQLiteMetadataStore {
         }
     }
 
+    public func garbageTotals() async throws -> BlobTotals {
+        try await read { database in
+            guard let row = try Row.fetchOne(database.cachedStatement(sql: SQL.garbageTotals)) else {
+                return BlobTotals(blobCount: 0, byteCount: 0)
+            }
+            return BlobTotals(blobCount: try row.integer(0), byteCount: try row.integer(1))
+        }
+    }
+
     public func addGarbage(_ blobs: [BlobRecord], at time: Timestamp) async throws {
         try await write { transaction in
             for blob in blobs where try transaction.row(SQL.references, [blob.id.data]) == nil {

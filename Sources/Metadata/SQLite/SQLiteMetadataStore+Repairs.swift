@@ -31,6 +31,18 @@ extension SQLiteMetadataStore {
         }
     }
 
+    public func repairBacklog() async throws -> RepairBacklog {
+        try await readConsistently { database in
+            var byReason: [RepairRecord.Reason: Int] = [:]
+            for row in try Row.fetchAll(database.cachedStatement(sql: SQL.repairsByReason)) {
+                guard let reason = RepairRecord.Reason(rawValue: try row.text(0)) else { continue }
+                byReason[reason] = try row.integer(1)
+            }
+            let chunks = try Row.fetchOne(database.cachedStatement(sql: SQL.chunksInRepair))
+            return RepairBacklog(byReason: byReason, chunkCount: try chunks?.integer(0) ?? 0)
+        }
+    }
+
     public func dropRepairs(on node: NodeID) async throws {
         try await write { transaction in
             try transaction.run(SQL.countMarginWithout, [node.data])

@@ -79,6 +79,7 @@ public final class SQLiteMetadataStore: MetadataStore {
     }
 
     private static func prepare(_ writer: any DatabaseWriter, path: String?, options: Options) throws {
+        MetadataMetrics.prepare()
         let name = path ?? "memory"
         try writer.writeWithoutTransaction { database in
             if try Schema.check(database, path: name, mayBeEmpty: true) {
@@ -144,7 +145,7 @@ public final class SQLiteMetadataStore: MetadataStore {
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try checkOpen()
         do {
-            return try await executor.run { try self.writer.unsafeRead(body) }
+            return try await executor.run { try self.writer.unsafeRead { try Self.counted(body, $0) } }
         } catch {
             throw readError(error)
         }
@@ -154,10 +155,15 @@ public final class SQLiteMetadataStore: MetadataStore {
     func readConsistently<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try checkOpen()
         do {
-            return try await executor.run { try self.writer.read(body) }
+            return try await executor.run { try self.writer.read { try Self.counted(body, $0) } }
         } catch {
             throw readError(error)
         }
+    }
+
+    private static func counted<Value>(_ body: (Database) throws -> Value, _ database: Database) throws -> Value {
+        defer { PageCacheMetrics.collect(database) }
+        return try body(database)
     }
 
     /// A read that lost the race with ``close()`` finds no connection.

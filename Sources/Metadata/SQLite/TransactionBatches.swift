@@ -40,6 +40,7 @@ final class TransactionBatches: Sendable {
     func handle(_ requests: [Request]) -> [Result<Void, any Error>] {
         MetadataMetrics.batchSize.record(requests.count)
         return writer.writeWithoutTransaction { database in
+            defer { PageCacheMetrics.collect(database) }
             do {
                 let results = try MetadataMetrics.measure(MetadataMetrics.commitTime) { try commit(requests, on: database) }
                 let transactions = counts.withLock { counts in

@@ -262,7 +262,8 @@ public final class ClusterNodes: Sendable {
             entries.values.sorted { $0.member.record.id < $1.member.record.id }.map { entry in
                 NodeStatus(
                     id: entry.member.record.id, address: entry.member.record.address, zone: entry.member.record.zone,
-                    weight: entry.member.record.weight, state: entry.state(at: now), version: entry.information?.version ?? "",
+                    weight: entry.member.record.weight, state: entry.state(at: now),
+                    isLost: entry.member.record.membership == .lost, version: entry.information?.version ?? "",
                     capacityBytes: entry.information?.capacityBytes ?? 0, availableBytes: entry.information?.availableBytes ?? 0,
                     usedBytes: entry.information?.usedBytes ?? 0, fragmentCount: entry.information?.fragmentCount ?? 0,
                     quarantinedCount: entry.information?.quarantinedCount ?? 0, disks: entry.information?.disks ?? [],
