@@ -1,5 +1,8 @@
 public import Core
+internal import CoreMetrics
 public import ErasureCoding
+internal import Traces
+internal import Tracing
 
 /// A node whose calls are counted and timed, by method and outcome.
 public struct MeteredTransport: ChunkTransport {
@@ -21,7 +24,8 @@ public struct MeteredTransport: ChunkTransport {
     private func measured<Value>(_ method: NodeCallMetrics.Method, _ body: () async throws -> Value) async throws -> Value {
         let start = time.monotonicNow()
         do {
-            let value = try await body()
+            let value = try await traced(
+                "node \(method.name)", kind: .client, ["server.address": .string(metrics.address)], body)
             method.duration.recordNanoseconds((time.monotonicNow() - start).nanoseconds)
             return value
         } catch let error as NodeError {

@@ -15,10 +15,12 @@ struct NodeCallMetrics: Sendable {
         }
     }
 
+    let address: String
     let put, get, descriptor, delete, stat, list, information, claim, pull, reconstruct: Method
 
     /// - Parameter address: of the node, for the label: one of few.
     init(address: String) {
+        self.address = address
         put = Method("put", address: address)
         get = Method("get", address: address)
         descriptor = Method("descriptor", address: address)

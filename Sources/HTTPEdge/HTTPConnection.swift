@@ -2,6 +2,7 @@ internal import Core
 internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
+internal import Tracing
 import Synchronization
 
 /// The side of a connection on which requests are worked on, one after the other, in tasks. ``HTTPConnectionHandler`` is the
@@ -29,7 +30,12 @@ final class HTTPConnection: Sendable {
         await withTaskGroup { group in
             group.addTask {
                 while let incoming = try? await self.inbox.next() {
-                    await RequestScope.$id.withValue(incoming.request.id) { await self.exchange(incoming) }
+                    let request = incoming.request
+                    await RequestScope.$id.withValue(request.id) {
+                        await withSpan("HTTP", context: RequestSpan.context(of: request), ofKind: .server) { span in
+                            await self.exchange(incoming, span)
+                        }
+                    }
                 }
             }
             try? await self.channel.closeFuture.get()
@@ -52,7 +58,8 @@ final class HTTPConnection: Sendable {
         }
     }
 
-    private func exchange(_ incoming: Incoming) async {
+    /// - Parameter span: of the request, from here to the end of its answer.
+    private func exchange(_ incoming: Incoming, _ span: any Span) async {
         let request = incoming.request
         let failed = FailedRequest(id: request.id, target: request.target)
         var response: HTTPResponse
@@ -61,7 +68,7 @@ final class HTTPConnection: Sendable {
                 response = try await context.responder.respond(to: request)
                 if case .stream = response.body, request.method != .HEAD {
                     defer { context.leave() }
-                    return await stream(response, incoming)
+                    return await stream(response, incoming, span)
                 }
             } catch {
                 response = answer(to: error, failed, request)
@@ -70,7 +77,7 @@ final class HTTPConnection: Sendable {
         } else {
             response = context.responder.response(to: EdgeError.overloaded, for: failed)
         }
-        send(response, incoming)
+        send(response, incoming, span)
     }
 
     private func answer(to error: any Error, _ failed: FailedRequest, _ request: HTTPRequest) -> HTTPResponse {
@@ -82,7 +89,7 @@ final class HTTPConnection: Sendable {
     }
 
     /// Sends a response that is there as a whole.
-    private func send(_ response: HTTPResponse, _ incoming: Incoming) {
+    private func send(_ response: HTTPResponse, _ incoming: Incoming, _ span: any Span) {
         let head = ResponseHead(response)
         var body: ByteBuffer?
         if case .bytes(let bytes) = response.body, incoming.request.method != .HEAD, !ResponseHead.forbidsBody(response.status) {
@@ -92,11 +99,11 @@ final class HTTPConnection: Sendable {
         let isOpen = channel.isActive
         log(
             incoming, route: response.route, status: isOpen ? response.status.code : 499, bytesOut: Int64(bytes?.readableBytes ?? 0),
-            outcome: isOpen ? .answered : .clientGone)
+            outcome: isOpen ? .answered : .clientGone, span)
         onEventLoop { $0.respond(head, body: bytes) }
     }
 
-    private func stream(_ response: HTTPResponse, _ incoming: Incoming) async {
+    private func stream(_ response: HTTPResponse, _ incoming: Incoming, _ span: any Span) async {
         guard case .stream(let byteCount, let produce) = response.body else { return }
         let sender = StreamSender(connection: self, head: ResponseHead(response))
         do {
@@ -109,7 +116,7 @@ final class HTTPConnection: Sendable {
             if sender.sentBytes == 0, channel.isActive {
                 var substitute = answer(to: error, failed, incoming.request)
                 substitute.route = response.route
-                return send(substitute, incoming)
+                return send(substitute, incoming, span)
             }
             let clientGone = !channel.isActive
             if !clientGone {
@@ -119,20 +126,21 @@ final class HTTPConnection: Sendable {
             close()
             return log(
                 incoming, route: response.route, status: response.status.code, bytesOut: sender.sentBytes,
-                outcome: clientGone ? .clientGone : .broken)
+                outcome: clientGone ? .clientGone : .broken, span)
         }
-        log(incoming, route: response.route, status: response.status.code, bytesOut: sender.sentBytes, outcome: .answered)
+        log(incoming, route: response.route, status: response.status.code, bytesOut: sender.sentBytes, outcome: .answered, span)
         let head = ResponseHead(response)
         onEventLoop { byteCount == 0 ? $0.respond(head, body: nil) : $0.endResponse() }
     }
 
-    private func log(_ incoming: Incoming, route: String?, status: UInt, bytesOut: Int64, outcome: AccessRecord.Outcome) {
+    private func log(_ incoming: Incoming, route: String?, status: UInt, bytesOut: Int64, outcome: AccessRecord.Outcome, _ span: any Span) {
         let request = incoming.request
-        context.logAccess(
-            AccessRecord(
-                id: request.id, method: request.method.rawValue, route: route, path: request.target.path, status: status,
-                bytesIn: request.body.buffer.receivedBytes, bytesOut: bytesOut, duration: context.time.monotonicNow() - incoming.arrivedAt,
-                outcome: outcome))
+        let record = AccessRecord(
+            id: request.id, method: request.method.rawValue, route: route, path: request.target.path, status: status,
+            bytesIn: request.body.buffer.receivedBytes, bytesOut: bytesOut, duration: context.time.monotonicNow() - incoming.arrivedAt,
+            outcome: outcome)
+        context.logAccess(record)
+        RequestSpan.describe(record, in: span)
     }
 }
 

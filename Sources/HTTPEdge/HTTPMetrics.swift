@@ -19,6 +19,9 @@ final class HTTPMetrics: Sendable {
 
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 
+    /// One of few names.
+    static func label(ofMethod method: String) -> String { methods.contains(method) ? method : "other" }
+
     private let api: String
     private let inFlight: Meter
     private let received: Counter
@@ -38,7 +41,7 @@ final class HTTPMetrics: Sendable {
 
     func record(_ request: AccessRecord) {
         let key = Key(
-            method: Self.methods.contains(request.method) ? request.method : "other", route: request.route ?? "none", status: request.status
+            method: Self.label(ofMethod: request.method), route: request.route ?? "none", status: request.status
         )
         let cells = cells.withLock { cells in
             if let known = cells[key] { return known }

@@ -87,7 +87,7 @@ public final class MetricsRegistry: Sendable {
     }
 
     /// Sets all values of a gauge of things that come and go, in one step: whoever reads meanwhile sees all that were or all that are.
-    public func replace(_ name: String, with values: [(dimensions: [(String, String)], value: Double)]) {
+    public func replace(_ name: String, with values: [([(String, String)], Double)]) {
         let name = MetricName.metric(name)
         var children: [Labels: any MetricCell] = [:]
         let description = description(of: name, .gauge)

@@ -18,6 +18,7 @@ public enum DistributorRole {
         let logger = ServerProcess.logger("distributor", settings: settings.process)
         let connections = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         ServerMetrics.start(role: "distributor")
+        let traces = ServerTraces.start(service: "chunkflow-distributor", settings.process, logger: logger)
         let gateway = try await Gateway.open(settings.gateway, process: settings.process, logger: logger)
         do {
             // The connections must run while the nodes are asked for the first time, before the services do.
@@ -32,7 +33,7 @@ public enum DistributorRole {
                 }
                 let store = try await gateway.openStore(
                     seeds: seeds, patience: patience, connect: transport)
-                try await gateway.serve(store, takesNodes: true)
+                try await gateway.serve(store, takesNodes: true, beside: traces)
                 connections.shutDown()
             }
         } catch {

@@ -10,6 +10,7 @@ public enum EmbeddedRole {
     public static func run(_ settings: ServerSettings) async throws {
         let logger = ServerProcess.logger("chunkflow", settings: settings.process)
         ServerMetrics.start(role: "server")
+        let traces = ServerTraces.start(service: "chunkflow-server", settings.process, logger: logger)
         let gateway = try await Gateway.open(settings.gateway, process: settings.process, logger: logger)
         var nodes: [StorageNode] = []
         do {
@@ -31,7 +32,7 @@ public enum EmbeddedRole {
                 return ClusterBootstrap.Seed(address: name, transport: connect(name))
             }
             let store = try await gateway.openStore(seeds: seeds, patience: .zero, connect: connect)
-            try await gateway.serve(store, takesNodes: false, beside: nodes.flatMap(\.services))
+            try await gateway.serve(store, takesNodes: false, beside: traces + nodes.flatMap(\.services))
         } catch {
             await close(gateway, nodes)
             throw error

@@ -10,7 +10,12 @@ enum MetricsCatalog {
     private static let latencies = MetricDescription.latencyBuckets
 
     private static let process =
-        ProcessMetrics.descriptions + [MetricDescription("chunkflow_build_info", "1, with the version and the role as labels.")]
+        ProcessMetrics.descriptions + [
+            MetricDescription("chunkflow_build_info", "1, with the version and the role as labels."),
+            MetricDescription(
+                "chunkflow_trace_spans_total",
+                "Spans by outcome: sent to the collector; dropped, because too many waited; failed, because it did not take them."),
+        ]
 
     private static let http = [
         MetricDescription("chunkflow_http_requests_total", "Requests answered, by API, method, route and status; 499: the client left."),

@@ -12,6 +12,7 @@ public enum StorageRole {
     public static func run(_ settings: StorageSettings) async throws {
         let logger = ServerProcess.logger("storage", settings: settings.process)
         ServerMetrics.start(role: "storage")
+        let traces = ServerTraces.start(service: "chunkflow-storage", settings.process, logger: logger)
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
             directory: settings.process.dataDirectory, zone: settings.zone ?? "", scrubPeriod: settings.scrubPeriod,
@@ -48,7 +49,7 @@ public enum StorageRole {
                     }, time: SystemTime(), logger: logger)
             }
             let listener = Listener(setting: "listen", address: settings.listen, server: server)
-            let services: [any Service] = [peers] + node.services + [listener] + [http?.service].compactMap { $0 } + [announcement]
+            let services: [any Service] = traces + [peers] + node.services + [listener] + [http?.service].compactMap { $0 } + [announcement]
             try await ServerProcess.run(services + [joining].compactMap { $0 }, settings: settings.process, logger: logger)
         } catch {
             await node.close()

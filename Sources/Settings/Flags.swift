@@ -9,6 +9,8 @@ public struct CommonFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.adminToken.flag, help: SettingsTable.adminToken.help()) var adminToken: String?
     @Option(name: SettingsTable.logLevel.flag, help: SettingsTable.logLevel.help()) var logLevel: String?
     @Option(name: SettingsTable.logFormat.flag, help: SettingsTable.logFormat.help()) var logFormat: String?
+    @Option(name: SettingsTable.otlpEndpoint.flag, help: SettingsTable.otlpEndpoint.help()) var otlpEndpoint: String?
+    @Option(name: SettingsTable.traceSample.flag, help: SettingsTable.traceSample.help()) var traceSample: String?
     @Option(name: SettingsTable.shutdownTimeout.flag, help: SettingsTable.shutdownTimeout.help()) var shutdownTimeout: String?
 
     public init() {}
@@ -22,6 +24,8 @@ public struct CommonFlags: ParsableArguments, Sendable {
             SettingsTable.adminToken.description.name: adminToken,
             SettingsTable.logLevel.description.name: logLevel,
             SettingsTable.logFormat.description.name: logFormat,
+            SettingsTable.otlpEndpoint.description.name: otlpEndpoint,
+            SettingsTable.traceSample.description.name: traceSample,
             SettingsTable.shutdownTimeout.description.name: shutdownTimeout,
         ]
     }

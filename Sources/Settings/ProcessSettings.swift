@@ -11,6 +11,10 @@ public struct ProcessSettings: Hashable, Sendable {
     public let adminToken: Secret?
     public let logLevel: LogLevel
     public let logFormat: LogFormat
+    /// Where traces are sent, a URL; nil for nowhere.
+    public let otlpEndpoint: String?
+    /// What part of the traces that begin here is kept, 0...1.
+    public let traceSampleRatio: Double
     /// How long requests in flight may take to finish once the process was told to stop.
     public let shutdownTimeout: Duration
 
@@ -21,6 +25,8 @@ public struct ProcessSettings: Hashable, Sendable {
         adminToken = try reader.optional(SettingsTable.adminToken)
         logLevel = try reader.required(SettingsTable.logLevel)
         logFormat = try reader.required(SettingsTable.logFormat)
+        otlpEndpoint = try reader.optional(SettingsTable.otlpEndpoint)
+        traceSampleRatio = try reader.required(SettingsTable.traceSample)
         shutdownTimeout = .seconds(try reader.required(SettingsTable.shutdownTimeout))
     }
 }

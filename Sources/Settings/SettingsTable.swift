@@ -10,7 +10,7 @@ public enum SettingsTable {
         replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
         rebalanceRate.description,
         scrubPeriod.description, durability.description, clusterSecret.description, adminToken.description,
-        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, shutdownTimeout.description,
+        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, otlpEndpoint.description, traceSample.description, shutdownTimeout.description,
     ]
 
     /// Those of one executable.
@@ -206,6 +206,24 @@ public enum SettingsTable {
         "log-format", environment: "CHUNKFLOW_LOG_FORMAT", defaults: everywhere("auto"), placeholder: "format",
         help: "The form of log lines: json, one object a line; text, for people; auto, text if standard error is a terminal, else json.",
         accepted: LogFormat.allCases.map(\.rawValue).joined(separator: ", "), parse: { LogFormat(rawValue: $0) })
+
+    static let otlpEndpoint = Setting(
+        "otlp-endpoint", environment: "CHUNKFLOW_OTLP_ENDPOINT", defaults: everywhere(nil), placeholder: "url",
+        help: "Where traces are sent: an OpenTelemetry collector that takes OTLP over HTTP, for example http://localhost:4318.",
+        accepted: "a URL of http or https"
+    ) { text -> String? in
+        let rest = ["http://", "https://"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) }
+        let isURL = rest.map { !$0.isEmpty && !$0.hasPrefix("/") && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+        return isURL == true ? text : nil
+    }
+
+    static let traceSample = Setting(
+        "trace-sample", environment: "CHUNKFLOW_TRACE_SAMPLE", defaults: everywhere("1"), placeholder: "ratio",
+        help: "What part of the requests is traced when there is a collector. Requests whose traceparent decides it are left out of this.",
+        accepted: "a number from 0 to 1"
+    ) { text in
+        Double(text).flatMap { (0...1).contains($0) ? $0 : nil }
+    }
 
     static let shutdownTimeout = Setting(
         "shutdown-timeout", environment: "CHUNKFLOW_SHUTDOWN_TIMEOUT", defaults: everywhere("30"), placeholder: "seconds",

@@ -41,7 +41,9 @@ struct SettingsLoadingTests {
 
     /// One good value for every setting.
     private static let values = [
-        "http": "a:1", "admin": "a:2", "admin-token": "admin-token", "log-format": "text", "s3": "b:2", "cluster": "c:3", "listen": "d:4", "advertise": "e:5", "join": "f:6", "storage-nodes": "g:7,h:8",
+        "http": "a:1", "admin": "a:2", "admin-token": "admin-token", "log-format": "text",
+        "otlp-endpoint": "http://collector:4318", "trace-sample": "0.5",
+        "s3": "b:2", "cluster": "c:3", "listen": "d:4", "advertise": "e:5", "join": "f:6", "storage-nodes": "g:7,h:8",
         "data-dir": "/srv/x", "nodes": "7", "zone": "r1", "replicas": "5", "write-quorum": "1", "storage-class": "ec-4-2",
         "chunk-size": "1MiB",
         "node-grace": "60", "rebalance-rate": "1MiB", "scrub-period": "60",

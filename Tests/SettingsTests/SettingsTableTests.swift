@@ -65,6 +65,8 @@ struct SettingsTableTests {
                 (executable, "cluster-secret", "CHUNKFLOW_CLUSTER_SECRET", nil),
                 (executable, "admin-token", "CHUNKFLOW_ADMIN_TOKEN", nil),
                 (executable, "log-format", "CHUNKFLOW_LOG_FORMAT", "auto"),
+                (executable, "otlp-endpoint", "CHUNKFLOW_OTLP_ENDPOINT", nil),
+                (executable, "trace-sample", "CHUNKFLOW_TRACE_SAMPLE", "1"),
                 (executable, "log-level", "CHUNKFLOW_LOG_LEVEL", "info"),
                 (executable, "shutdown-timeout", "CHUNKFLOW_SHUTDOWN_TIMEOUT", "30"),
             ]

@@ -35,7 +35,8 @@ final class NodeConnection: Sendable {
         resolvers.registerFactory(NodeNameResolvers())
         client = GRPCClient(
             transport: try HTTP2ClientTransport.Posix(
-                target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers))
+                target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers),
+            interceptors: [TracePropagation()])
     }
 
     /// Says that the other side could not be reached: its name is looked up again.

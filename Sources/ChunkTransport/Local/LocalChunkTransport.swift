@@ -3,6 +3,8 @@ public import Core
 public import ErasureCoding
 public import Logging
 import Synchronization
+internal import Traces
+internal import Tracing
 
 /// A storage node without a network: the engine, the node's identity, and the way to its peers.
 ///
@@ -53,13 +55,17 @@ public final class LocalChunkTransport: ChunkTransport {
     }
 
     public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
-        try await translating { try await store.put(id, descriptor: descriptor, pieces: pieces) }
+        try await traced("store put", ["chunkflow.fragment": "\(id)"]) {
+            try await translating { try await store.put(id, descriptor: descriptor, pieces: pieces) }
+        }
     }
 
     public func get(
         _ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (Piece) async throws -> Void
     ) async throws -> FragmentInfo {
-        try await translating { try await store.get(id, range: range, deliver: deliver) }
+        try await traced("store get", ["chunkflow.fragment": "\(id)"]) {
+            try await translating { try await store.get(id, range: range, deliver: deliver) }
+        }
     }
 
     public func descriptor(of id: FragmentID) async throws -> [UInt8] {

@@ -3,6 +3,8 @@ internal import Core
 internal import Metadata
 internal import NIOCore
 import Synchronization
+internal import Traces
+internal import Tracing
 
 /// Reads one chunk's range from whichever nodes can serve it: goes on at another node where one breaks off, and asks another
 /// beside one that is silent for longer than it should be.
@@ -84,11 +86,14 @@ struct ChunkReader: Sendable {
     private func attempt(_ node: NodeID, _ stream: ChunkStream) async -> Turn {
         let start = store.time.monotonicNow()
         let hasAnswered = Atomic(false)
+        let answered = { @Sendable in
+            guard hasAnswered.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
+            let now = store.time.monotonicNow()
+            store.readLatencies.note(now - start, of: node, at: now)
+        }
         do {
-            try await deliver(from: node, to: stream) {
-                guard hasAnswered.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
-                let now = store.time.monotonicNow()
-                store.readLatencies.note(now - start, of: node, at: now)
+            try await traced("read from node", ["chunkflow.node": "\(node)"]) {
+                try await deliver(from: node, to: stream, answered: answered)
             }
             return .served
         } catch let failure as ReceiverFailed {

@@ -3,6 +3,8 @@ public import Core
 internal import ErasureCoding
 public import Metadata
 public import NIOCore
+internal import Traces
+internal import Tracing
 
 extension ObjectStore {
     public func file(_ id: FileID) async throws -> ObjectRecord? {
@@ -76,9 +78,11 @@ extension ObjectStore {
 
     /// - Throws: ``StoreError/chunkUnavailable(_:detail:)``, what `deliver` throws, or `CancellationError`.
     private func read(_ chunk: ChunkRead, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
-        switch chunk.storageClass {
-        case .replicated, .copies: try await ChunkReader(read: chunk, store: self).deliver(to: deliver)
-        case .coded(let code): try await CodedChunkReader(read: chunk, coder: coders.coder(for: code), store: self).deliver(to: deliver)
+        try await traced("read chunk", ["chunkflow.chunk": "\(chunk.chunk)"]) {
+            switch chunk.storageClass {
+            case .replicated, .copies: try await ChunkReader(read: chunk, store: self).deliver(to: deliver)
+            case .coded(let code): try await CodedChunkReader(read: chunk, coder: coders.coder(for: code), store: self).deliver(to: deliver)
+            }
         }
     }
 

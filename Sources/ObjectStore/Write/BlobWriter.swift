@@ -5,6 +5,8 @@ internal import Logging
 internal import Metadata
 internal import NIOCore
 internal import Placement
+internal import Traces
+internal import Tracing
 
 /// The write path of one blob: cuts a body into chunks and has each on its quorum of nodes before it counts.
 ///
@@ -209,12 +211,15 @@ struct BlobWriter {
     /// Waits for the oldest chunk's quorum; a node that was lost on the way is replaced by having another fetch or compute its fragment.
     private mutating func settleOldest() async throws {
         let chunk = awaitingQuorum[0]
-        await chunk.waitForAcknowledgements(quorum)
+        let (quorum, store, layout) = (quorum, store, layout)
+        await traced("wait for quorum", ["chunkflow.chunk": "\(chunk.chunk)"]) { await chunk.waitForAcknowledgements(quorum) }
         try Task.checkCancellation()
         awaitingQuorum.removeFirst()
         let missing = quorum - chunk.acknowledged.count
         if missing > 0 {
-            let replaced = await store.replace(missing, of: chunk, layout: layout)
+            let replaced = await traced("replace nodes", ["chunkflow.chunk": "\(chunk.chunk)", "chunkflow.missing": .int64(Int64(missing))]) {
+                await store.replace(missing, of: chunk, layout: layout)
+            }
             guard replaced >= missing else { throw quorumNotReached(chunk, additional: replaced) }
         }
         noteRepairs(for: chunk)

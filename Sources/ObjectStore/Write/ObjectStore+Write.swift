@@ -5,6 +5,8 @@ internal import Logging
 public import Metadata
 public import NIOCore
 internal import Placement
+internal import Traces
+internal import Tracing
 
 extension ObjectStore {
     public func checkWritable() throws {
@@ -20,7 +22,9 @@ extension ObjectStore {
         let now = time.now()
         let file = FileID(time: now, random: random)
         let name = ObjectName(bucket: fileBucket, key: file.description, version: VersionID(time: now, random: random))
-        return try await background.serving { try await write(name, description: description, body: body) }
+        return try await traced("write object") {
+            try await background.serving { try await write(name, description: description, body: body) }
+        }
     }
 
     /// The write path: body -> chunks -> nodes -> one metadata transaction that makes the object visible.
@@ -69,7 +73,9 @@ extension ObjectStore {
             let record = record(of: name, description: description, createdAt: createdAt, blob: blobRecord, digest: digest)
             // From here on only the database knows whether the object exists: even when the commit fails, its chunks are
             // left for the sweep, which asks the database.
-            try await committing { try await self.metadata.commit(record, repairs: repairs) }
+            try await traced("commit metadata") {
+                try await committing { try await self.metadata.commit(record, repairs: repairs) }
+            }
             if !repairs.isEmpty { repairRequested.raise() }
             if layout.version < map.current.version {
                 rebalance.noteNewLayout()
@@ -116,7 +122,11 @@ extension ObjectStore {
             return
         }
         do {
-            let info = try await transport.put(target.fragment, descriptor: descriptor, pieces: target.queue)
+            let info = try await traced(
+                "write fragment", ["chunkflow.fragment": "\(target.fragment)", "chunkflow.node": "\(target.node)"]
+            ) {
+                try await transport.put(target.fragment, descriptor: descriptor, pieces: target.queue)
+            }
             balance.add(info.byteCount, to: target.node)
             chunk.settle(target.node, .success(info))
         } catch {

@@ -1,4 +1,4 @@
-internal import Core
+package import Core
 internal import Foundation
 internal import HTTPEdge
 package import Logging
@@ -24,7 +24,7 @@ package struct LogLine {
         self.time = CalendarDate(time).internetText
         self.label = label
         self.event = event
-        self.metadata = metadata.map { ($0.key, $0.value) }.sorted { $0.name < $1.name }
+        self.metadata = metadata.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     }
 
     /// For people: `TIME LEVEL LOGGER: NAME=VALUE ... [SOURCE] MESSAGE`, without a line break.

@@ -22,19 +22,19 @@ final class LogOutput: Sendable {
     }
 
     /// Blocks as long as whoever reads does. What cannot be written is lost: there is nobody to tell.
-    func write(_ line: LogLine) {
+    func append(_ line: LogLine) {
         var text = isJSON ? line.json : line.text
         text += "\n"
-        turn.withLock { _ in
-            text.withUTF8 { bytes in
-                var rest = UnsafeRawBufferPointer(bytes)
-                while !rest.isEmpty {
-                    let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
-                    if count < 0, errno == EINTR { continue }
-                    guard count > 0 else { return }
-                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-                }
-            }
+        text.withUTF8 { bytes in turn.withLock { _ in writeAll(UnsafeRawBufferPointer(bytes)) } }
+    }
+
+    private func writeAll(_ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = write(descriptor, rest.baseAddress, rest.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
 }

@@ -35,6 +35,6 @@ struct ProcessLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { _, provided in provided } }
         if let error = event.error { all["error"] = "\(error)" }
         if let given = event.metadata { all.merge(given) { _, given in given } }
-        output.write(LogLine(at: SystemTime().now(), label: label, event, metadata: all))
+        output.append(LogLine(at: SystemTime().now(), label: label, event, metadata: all))
     }
 }
