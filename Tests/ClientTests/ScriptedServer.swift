@@ -45,8 +45,11 @@ final class ScriptedServer: Sendable {
 
     final class Log: Sendable {
         private let requests = Mutex<[ReceivedRequest]>([])
+        private let connections = Mutex(0)
         var all: [ReceivedRequest] { requests.withLock { $0 } }
+        var connectionCount: Int { connections.withLock { $0 } }
         func append(_ request: ReceivedRequest) { requests.withLock { $0.append(request) } }
+        func addConnection() { connections.withLock { $0 += 1 } }
     }
 
     /// - Parameters:
@@ -60,7 +63,8 @@ final class ScriptedServer: Sendable {
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                log.addConnection()
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: false)
                     try channel.pipeline.syncOperations.addHandler(
                         ScriptHandler(script: script, log: log, breakAfter: breaks.next(), answersEarly: answersEarly))
@@ -81,6 +85,8 @@ final class ScriptedServer: Sendable {
 
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
     var requests: [ReceivedRequest] { log.all }
+    /// How many connections were made so far.
+    var connectionCount: Int { log.connectionCount }
     func requests(_ method: HTTPMethod, _ path: String) -> [ReceivedRequest] { requests.filter { $0.method == method && $0.path == path } }
 }
 

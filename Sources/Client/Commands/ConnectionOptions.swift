@@ -60,13 +60,16 @@ struct ConnectionOptions: ParsableArguments, Sendable {
     var retryPolicy: RetryPolicy { RetryPolicy(limit: retries) }
 
     /// Runs `work` with a connection.
-    /// - Parameter patience: how long the server may send nothing.
+    /// - Parameters:
+    ///   - patience: how long the server may send nothing.
+    ///   - reused: how many connections are kept for further requests; nil for a new one each time.
     /// - Returns: what `work` returns; the status of what it throws, after saying it.
     func connected(
-        _ console: Console, patience: TimeAmount = .seconds(120), _ work: (ServerConnection) async throws -> ExitStatus
+        _ console: Console, patience: TimeAmount = .seconds(120), reusing reused: Int? = nil,
+        _ work: (ServerConnection) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         do {
-            return try await ServerConnection.with(try address(), token: try shownToken(), patience: patience, work)
+            return try await ServerConnection.with(try address(), token: try shownToken(), patience: patience, reusing: reused, work)
         } catch let error as ClientError {
             console.note("chunkflow: \(error)")
             return error.exitStatus

@@ -24,6 +24,13 @@ struct DownloadStream {
         body = response.body
     }
 
+    /// Gives everything that arrives to `take`, in order.
+    func read(_ take: (ByteBuffer) throws -> Void) async throws {
+        try await ServerConnection.mappingErrors {
+            for try await buffer in body where buffer.readableBytes > 0 { try take(buffer) }
+        }
+    }
+
     /// Passes everything on to `queue`, and ends it. What it throws comes when all that arrived is in the queue.
     func pump(into queue: BoundedQueue<ByteBuffer>) async throws {
         defer { queue.finish() }

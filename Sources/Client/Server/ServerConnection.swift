@@ -19,15 +19,21 @@ package struct ServerConnection: Sendable {
     /// - Parameters:
     ///   - token: the admin token, where the server has one.
     ///   - patience: how long the server may send nothing.
+    ///   - reused: how many connections are kept for further requests; nil for a new one each time.
     package static func with<Result: Sendable>(
-        _ server: ServerAddress, token: String? = nil, patience: TimeAmount = .seconds(120), _ body: (ServerConnection) async throws -> Result
+        _ server: ServerAddress, token: String? = nil, patience: TimeAmount = .seconds(120), reusing reused: Int? = nil,
+        _ body: (ServerConnection) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(10), read: patience, write: .seconds(120))
         // Trying again is the caller's, who knows what may be repeated; a connection that the server has closed meanwhile would
         // look like one that broke in the middle of a request.
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.maximumUsesPerConnection = 1
+        if let reused {
+            configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = reused
+        } else {
+            configuration.maximumUsesPerConnection = 1
+        }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let outcome: Swift.Result<Result, any Error>
         do { outcome = .success(try await body(ServerConnection(server: server, token: token, client: client))) } catch { outcome = .failure(error) }
@@ -58,7 +64,7 @@ package struct ServerConnection: Sendable {
     // MARK: Content
 
     /// Sends the content of `source` as a new file.
-    package func upload(_ source: UploadSource, name: String, contentType: String) async throws -> FileDescription {
+    package func upload(_ source: some UploadContent, name: String, contentType: String) async throws -> FileDescription {
         var request = HTTPClientRequest(url: server.url(["upload"], query: [("name", name)]))
         request.method = .POST
         request.headers.add(name: "Content-Type", value: contentType)
@@ -77,6 +83,13 @@ package struct ServerConnection: Sendable {
         }
         let response = try await send(request, deadline: .now() + Self.answerDeadline)
         return try DownloadStream(response, of: file, requestedOffset: offset)
+    }
+
+    /// What the server's clock says, as a header has it.
+    package func date() async throws -> String {
+        let response = try await send(HTTPClientRequest(url: server.url(["health", "live"])), deadline: .now() + .seconds(5))
+        guard let date = response.headers.first(name: "Date") else { throw ClientError.unexpectedAnswer(detail: "an answer without a date") }
+        return date
     }
 
     // MARK: Requests

@@ -3,10 +3,16 @@ internal import Foundation
 package import NIOCore
 internal import Synchronization
 
+/// What can be sent as a new file: buffers of a length that is known before.
+package protocol UploadContent: AsyncSequence, Sendable where Element == ByteBuffer {
+    /// Bytes of all buffers together.
+    var byteCount: Int64 { get }
+}
+
 /// The content of a file of this machine on its way out: read as fast as the server takes it, half a megabyte at a time.
 ///
 /// For one attempt: it can be iterated once.
-package struct UploadSource: AsyncSequence, Sendable {
+package struct UploadSource: UploadContent {
     private static let readSize = 512 << 10
 
     private struct State {
