@@ -1,10 +1,12 @@
-// What Swift's module of the C library leaves out: system calls declared only under _GNU_SOURCE, and malloc's settings.
+// What Swift's module of the C library leaves out: system calls declared only under _GNU_SOURCE, malloc's settings, and what the kernel
+// says of its clock.
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 
 #ifdef __linux__
 #include <linux/falloc.h>
 #include <malloc.h>
+#include <sys/timex.h>
 #include <sys/types.h>
 
 #define CLINUX_SYNC_FILE_RANGE_WRITE 2u

@@ -10,6 +10,9 @@ import Synchronization
 public final class ChunkStore: Sendable {
     private static let lockName = "LOCK"
 
+    /// The file whose lock (`flock`) a process holds as long as it has the store of `directory` open.
+    public static func lockPath(inDirectory directory: String) -> String { "\(directory)/\(lockName)" }
+
     let engine: Engine
     let executor: any BlockingExecutor
     let smallRecords: SmallRecordWriter

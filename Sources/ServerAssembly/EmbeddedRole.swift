@@ -17,9 +17,9 @@ public enum EmbeddedRole {
             let book = LocalPeers()
             for number in 1...settings.nodeCount {
                 let node = try await StorageNode.open(
-                    directory: "\(settings.process.dataDirectory)/nodes/\(number)", zone: "", scrubPeriod: settings.scrubPeriod,
-                    nodesOnDisk: settings.nodeCount, durability: settings.process.durability, peers: MeteredPeers(book, time: SystemTime()),
-                    logger: logger)
+                    directory: StorageNode.directory(number, inDataDirectory: settings.process.dataDirectory), zone: "",
+                    scrubPeriod: settings.scrubPeriod, nodesOnDisk: settings.nodeCount, durability: settings.process.durability,
+                    peers: MeteredPeers(book, time: SystemTime()), logger: logger)
                 nodes.append(node)
                 book.add(node.transport)
             }

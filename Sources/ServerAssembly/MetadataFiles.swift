@@ -9,6 +9,11 @@ public enum MetadataFiles {
         "\(directory(inDataDirectory: dataDirectory))/chunkflow.sqlite"
     }
 
+    /// The file whose lock a server holds as long as it has the metadata open.
+    static func lock(inDataDirectory dataDirectory: String) -> String {
+        SQLiteMetadataStore.lockPath(ofDatabase: database(inDataDirectory: dataDirectory))
+    }
+
     /// Puts a backup in place. Blocks.
     /// - Parameter replacing: whether there may be metadata already; they are renamed then.
     /// - Returns: lines that say what was done.

@@ -15,6 +15,9 @@ package struct StorageNode: Sendable {
     package let services: [any Service]
     private let store: ChunkStore
 
+    /// Of one of several nodes of a process.
+    static func directory(_ number: Int, inDataDirectory dataDirectory: String) -> String { "\(dataDirectory)/nodes/\(number)" }
+
     /// - Parameters:
     ///   - nodesOnDisk: how many nodes have their directories on the same disk, and look after it.
     ///   - maintenanceInterval: between two looks for segments to compact.

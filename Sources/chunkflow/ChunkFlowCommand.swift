@@ -16,7 +16,7 @@ struct ChunkFlowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chunkflow", abstract: "Stores files so that they stay: a server in one command, and its client.",
         version: chunkFlowVersion,
-        subcommands: [ServerCommand.self] + ClientCommands.all + [MetadataCommand.self])
+        subcommands: [ServerCommand.self] + ClientCommands.all + [MetadataCommand.self, DoctorCommand.self])
 }
 
 struct ServerCommand: AsyncParsableCommand {

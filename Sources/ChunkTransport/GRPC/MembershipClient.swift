@@ -98,6 +98,19 @@ public final class MembershipClient: Sendable {
         }
     }
 
+    /// Finds out whether there is a distributor that a node with this cluster secret can join, and changes nothing.
+    /// - Throws: ``MembershipError``, `CancellationError`.
+    public func probe() async throws {
+        do {
+            // Names no node: whoever got as far as to read it refuses it for that.
+            _ = try await withDeadline(timeout, time: time) { try await self.call(Chunkflow_Cluster_V1_JoinRequest()) }
+        } catch let error as RPCError where error.code == .invalidArgument {
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            throw failure(error)
+        }
+    }
+
     private func call(_ request: Chunkflow_Cluster_V1_JoinRequest) async throws -> Chunkflow_Cluster_V1_JoinResponse {
         var options = CallOptions.defaults
         options.timeout = timeout

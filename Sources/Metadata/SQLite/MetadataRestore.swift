@@ -45,7 +45,7 @@ public enum MetadataRestore {
             try DatabaseFileHeader.check(backup)
             let directory = URL(fileURLWithPath: database).deletingLastPathComponent().path
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let lock = try FileLock(path: database + ".lock")
+            let lock = try FileLock(path: SQLiteMetadataStore.lockPath(ofDatabase: database))
             defer { lock.release() }
             guard replacing || !DurableFiles.exists(database) else { throw MetadataError.conflict(detail: "\(database) exists already") }
             return try place(backup, at: database, time, reach: reach)

@@ -55,6 +55,9 @@ public final class SQLiteMetadataStore: MetadataStore {
         }
     }
 
+    /// The file whose lock (`flock`) a process holds as long as it has the database open.
+    public static func lockPath(ofDatabase path: String) -> String { path + ".lock" }
+
     private init(path: String?, executor: any BlockingExecutor, logger: Logger, options: Options) throws {
         self.executor = executor
         self.logger = logger
@@ -65,7 +68,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         configuration.label = "metadata"
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -16384") }
         if let path {
-            lock = try FileLock(path: path + ".lock")
+            lock = try FileLock(path: Self.lockPath(ofDatabase: path))
             try MetadataRestore.checkFinished(path)
             writer = try DatabasePool(path: path, configuration: configuration)
         } else {
