@@ -1,13 +1,16 @@
 public import ArgumentParser
+internal import Core
 
 /// The flags of every server.
 public struct CommonFlags: ParsableArguments, Sendable {
-    @Option(name: SettingsTable.config.flag, help: SettingsTable.config.help()) var config: String?
-    @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help()) var dataDirectory: String?
-    @Option(name: SettingsTable.durability.flag, help: SettingsTable.durability.help()) var durability: String?
+    @Option(name: SettingsTable.config.flag, help: SettingsTable.config.help(), completion: .file(extensions: ["yaml", "yml"])) var config: String?
+    @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help(), completion: .directory) var dataDirectory: String?
+    @Option(name: SettingsTable.durability.flag, help: SettingsTable.durability.help(), completion: .list(Durability.allCases.map(\.rawValue)))
+    var durability: String?
     @Option(name: SettingsTable.clusterSecret.flag, help: SettingsTable.clusterSecret.help()) var clusterSecret: String?
     @Option(name: SettingsTable.adminToken.flag, help: SettingsTable.adminToken.help()) var adminToken: String?
-    @Option(name: SettingsTable.logLevel.flag, help: SettingsTable.logLevel.help()) var logLevel: String?
+    @Option(name: SettingsTable.logLevel.flag, help: SettingsTable.logLevel.help(), completion: .list(LogLevel.allCases.map(\.rawValue)))
+    var logLevel: String?
     @Option(name: SettingsTable.logFormat.flag, help: SettingsTable.logFormat.help()) var logFormat: String?
     @Option(name: SettingsTable.otlpEndpoint.flag, help: SettingsTable.otlpEndpoint.help()) var otlpEndpoint: String?
     @Option(name: SettingsTable.traceSample.flag, help: SettingsTable.traceSample.help()) var traceSample: String?
@@ -60,13 +63,16 @@ public struct GatewayFlags: ParsableArguments, Sendable {
     }
 }
 
+/// What is offered for a storage class while one types: the usual ones.
+private let storageClasses = CompletionKind.list(["auto", "replicated", "replicated-2", "replicated-3", "ec-4-2", "ec-8-3"])
+
 /// The flags of `distributor`: an `@OptionGroup` of its command.
 public struct DistributorFlags: ParsableArguments, Sendable {
     @OptionGroup(title: "Gateway") var gateway: GatewayFlags
     @Option(name: SettingsTable.storageNodes.flag, help: SettingsTable.storageNodes.help()) var storageNodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .distributor)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
-    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help()) var storageClass: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
     public init() {}
@@ -87,7 +93,7 @@ public struct ServerFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.nodes.flag, help: SettingsTable.nodes.help()) var nodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .server)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
-    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help()) var storageClass: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass: String?
     @Option(name: SettingsTable.scrubPeriod.flag, help: SettingsTable.scrubPeriod.help()) var scrubPeriod: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 

@@ -20,10 +20,10 @@ struct RestoreMetadataCommand: AsyncParsableCommand {
             Exit codes: 0 done; 1 refused or failed; 64 wrong usage.
             """)
 
-    @Argument(help: ArgumentHelp("What \"metadata backup\" wrote.", valueName: "file"))
+    @Argument(help: ArgumentHelp("What \"metadata backup\" wrote.", valueName: "file"), completion: .file())
     var file: String
 
-    @Option(help: ArgumentHelp("The data directory of the distributor, or of \"chunkflow server\".", valueName: "dir"))
+    @Option(help: ArgumentHelp("The data directory of the distributor, or of \"chunkflow server\".", valueName: "dir"), completion: .directory)
     var dataDir: String
 
     @Flag(help: "Restore although there are metadata. They are renamed.")

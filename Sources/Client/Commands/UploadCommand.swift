@@ -13,7 +13,7 @@ public struct UploadCommand: AsyncParsableCommand {
             \(ExitStatus.explanation)
             """)
 
-    @Argument(help: ArgumentHelp("The files to store.", valueName: "file"))
+    @Argument(help: ArgumentHelp("The files to store.", valueName: "file"), completion: .file())
     var files: [String]
 
     @Option(help: "The name to store the file under, instead of its own. For one file only.")

@@ -17,7 +17,7 @@ package struct BackupCommand: ClientCommand {
             \(ExitStatus.explanation)
             """)
 
-    @Argument(help: ArgumentHelp("Where to write.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Where to write.", valueName: "file"), completion: .file())
     var output: String
 
     @Flag(help: "Replace the file if it is there.")
