@@ -19,10 +19,14 @@ struct DescriptionTests {
 
     private static let place = "Sources/APIDescription/openapi.yaml"
 
-    private static let routes = GatewayRoutes.all(
-        MemoryFileStore(), RecordedAdministration(),
-        backups: BackupRoutes(NoBackups(), directory: "", time: SystemTime(), executor: InlineExecutor()),
-        metrics: MetricsRegistry([]))
+    private static let logLevel = LogLevelRoutes(levels: ["info"], current: { "info" }, change: { _ in }).routes
+
+    private static let routes =
+        GatewayRoutes.client(MemoryFileStore())
+        + GatewayRoutes.administration(
+            MemoryFileStore(), RecordedAdministration(),
+            backups: BackupRoutes(NoBackups(), directory: "", time: SystemTime(), executor: InlineExecutor()), metrics: MetricsRegistry([]),
+            logLevel: logLevel)
 
     private static func operations(_ routes: [Route]) -> Set<APIDescription.Operation> {
         Set(routes.map { APIDescription.Operation(method: $0.method.rawValue, path: $0.pattern) })
@@ -41,16 +45,17 @@ struct DescriptionTests {
         }
         for operation in described.subtracting(routes).sorted(by: { $0.path < $1.path }) {
             Issue.record(
-                "\(operation) is described in \(Self.place), but is no route of GatewayRoutes.all: take it out of the description, or add it"
+                "\(operation) is described in \(Self.place), but is no route of GatewayRoutes: take it out of the description, or add it"
             )
         }
     }
 
     @Test("the routes of a storage node are described too")
     func routesOfNodesAreDescribed() throws {
-        let routes = Self.operations(NodeRoutes.all(isReady: { true }, metrics: MetricsRegistry([])))
+        let routes = Self.operations(
+            NodeRoutes.health(isReady: { true }) + NodeRoutes.administration(metrics: MetricsRegistry([]), logLevel: Self.logLevel))
         let missing = try routes.subtracting(APIDescription.load().operations)
-        #expect(missing.isEmpty, "routes of NodeRoutes.all that \(Self.place) does not describe")
+        #expect(missing.isEmpty, "routes of NodeRoutes that \(Self.place) does not describe")
     }
 
     @Test("the description is served as it is in the sources, and as JSON with its members in the same order")
