@@ -47,12 +47,14 @@ enum MetricsCatalog {
 
     private static let scrub = [
         MetricDescription(
-            "chunkflow_scrub_last_finished_timestamp_seconds", "When all of the node's fragments had last been re-read; not before the first time."
+            "chunkflow_scrub_last_finished_timestamp_seconds",
+            "When all of the node's fragments had last been re-read; not before the first time."
         ),
         MetricDescription("chunkflow_scrub_pass_started_timestamp_seconds", "When the re-reading began that is under way."),
         MetricDescription("chunkflow_scrub_period_seconds", "How long re-reading everything may take."),
         MetricDescription("chunkflow_scrub_bytes_total", "Bytes re-read since the start of the process."),
-        MetricDescription("chunkflow_scrub_corrupt_fragments_total", "Fragments that re-reading found corrupt since the start of the process."),
+        MetricDescription(
+            "chunkflow_scrub_corrupt_fragments_total", "Fragments that re-reading found corrupt since the start of the process."),
     ]
 
     private static let nodes = [
@@ -84,7 +86,8 @@ enum MetricsCatalog {
         MetricDescription(
             "chunkflow_repair_queue_by_reason_fragments",
             "The same by reason: missed, written while the node was away; missing, or corrupt, on it. Up to 30 s old."),
-        MetricDescription("chunkflow_underreplicated_chunks", "Chunks of which at least one fragment waits to be restored. Up to 30 s old."),
+        MetricDescription(
+            "chunkflow_underreplicated_chunks", "Chunks of which at least one fragment waits to be restored. Up to 30 s old."),
         MetricDescription("chunkflow_garbage_blobs", "Deleted or given-up blobs that nodes still have. Up to 30 s old."),
         MetricDescription("chunkflow_garbage_bytes", "Bytes of content of these blobs, copies not counted. Up to 30 s old."),
         MetricDescription("chunkflow_rebalance_moved_bytes_total", "Bytes that rebalancing copied between nodes."),
@@ -109,8 +112,10 @@ enum MetricsCatalog {
         MetricDescription(
             "chunkflow_metadata_commit_requests", "Requests that shared a transaction.", buckets: MetricDescription.countBuckets),
         MetricDescription(
-            "chunkflow_metadata_last_backup_timestamp_seconds", "When the last backup was made that reached a client whole; 0 before the first."),
-        MetricDescription("chunkflow_metadata_page_cache_hits_total", "Pages of the metadata database that were in the cache of a connection."),
+            "chunkflow_metadata_last_backup_timestamp_seconds",
+            "When the last backup was made that reached a client whole; 0 before the first."),
+        MetricDescription(
+            "chunkflow_metadata_page_cache_hits_total", "Pages of the metadata database that were in the cache of a connection."),
         MetricDescription("chunkflow_metadata_page_cache_misses_total", "Pages of the metadata database that had to be read."),
     ]
 }

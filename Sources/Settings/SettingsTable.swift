@@ -5,12 +5,14 @@ internal import ErasureCoding
 public enum SettingsTable {
     /// All of them, in the order of help and documentation.
     public static let all: [SettingDescription] = [
-        config.description, http.description, admin.description, s3.description, cluster.description, listen.description, advertise.description,
+        config.description, http.description, admin.description, s3.description, cluster.description, listen.description,
+        advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
         replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
         rebalanceRate.description,
         scrubPeriod.description, durability.description, clusterSecret.description, adminToken.description,
-        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, otlpEndpoint.description, traceSample.description, shutdownTimeout.description,
+        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, otlpEndpoint.description,
+        traceSample.description, shutdownTimeout.description,
     ]
 
     /// Those of one executable.
@@ -173,7 +175,8 @@ public enum SettingsTable {
 
     static let adminToken = Setting(
         "admin-token", environment: "CHUNKFLOW_ADMIN_TOKEN", defaults: everywhere(nil), placeholder: "token",
-        help: "What metrics and administration demand as Authorization: Bearer. Prefer the environment or the file: other users can see flags.",
+        help:
+            "What metrics and administration demand as Authorization: Bearer. Prefer the environment or the file: other users can see flags.",
         accepted: "at least \(shortestSecret) visible ASCII characters", isSecret: true
     ) { text in
         text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? secret(text) : nil

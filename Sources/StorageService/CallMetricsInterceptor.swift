@@ -59,8 +59,10 @@ final class CallMetricsInterceptor: ServerInterceptor {
         let code = error.map { ($0 as? RPCError).map { "\($0.code)" } ?? ($0 is CancellationError ? "cancelled" : "unknown") } ?? "ok"
         let key = Key(method: method, code: code)
         let (calls, duration) = cells.withLock { cells in
-            let calls = cells.calls[key] ?? Counter(label: "chunkflow_rpc_server_calls_total", dimensions: [("method", method), ("code", code)])
-            let duration = cells.durations[method] ?? Timer(label: "chunkflow_rpc_server_duration_seconds", dimensions: [("method", method)])
+            let calls =
+                cells.calls[key] ?? Counter(label: "chunkflow_rpc_server_calls_total", dimensions: [("method", method), ("code", code)])
+            let duration =
+                cells.durations[method] ?? Timer(label: "chunkflow_rpc_server_duration_seconds", dimensions: [("method", method)])
             cells.calls[key] = calls
             cells.durations[method] = duration
             return (calls, duration)

@@ -24,6 +24,18 @@ import Testing
         #expect(try await store.nodes() == [moved, two])
     }
 
+    @Test("a moment is kept by its name, before 1970 too, and is not there before it was")
+    func moments() async throws {
+        let store = try await openStore()
+        #expect(try await store.moment(named: "backup") == nil)
+        for moment in [time(1), time(-5), time(1 << 40)] {
+            try await store.setMoment(named: "backup", to: moment)
+            #expect(try await store.moment(named: "backup") == moment)
+        }
+        #expect(try await store.moment(named: "other") == nil)
+        #expect(try await store.flag(named: "backup") == false)
+    }
+
     @Test("a version of the layout is written once")
     func layouts() async throws {
         let store = try await openStore()

@@ -17,6 +17,14 @@ import Testing
         #expect(try await store.garbageIDs() == [])
     }
 
+    @Test("how much garbage there is, in blobs and in bytes of their content")
+    func totals() async throws {
+        let store = try await openStore()
+        #expect(try await store.garbageTotals() == BlobTotals(blobCount: 0, byteCount: 0))
+        try await store.addGarbage([Fixture.blob(1, byteCount: 7), Fixture.blob(2, byteCount: 8)], at: time(10))
+        #expect(try await store.garbageTotals() == BlobTotals(blobCount: 2, byteCount: 15))
+    }
+
     @Test("garbage that is added twice stays as it was")
     func addedTwice() async throws {
         let store = try await openStore()

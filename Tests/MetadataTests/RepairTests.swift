@@ -22,6 +22,20 @@ import Testing
         #expect(try await store.dueRepairs(at: time(99), nodes: nodes, limit: 0) == [])
     }
 
+    @Test("what waits is counted by reason, and the chunks that lack something once each")
+    func backlog() async throws {
+        let store = try await openStore()
+        #expect(try await store.repairBacklog() == RepairBacklog(byReason: [:], chunkCount: 0))
+        let repairs = [
+            Fixture.repair(1, node: 1), Fixture.repair(1, node: 2), Fixture.repair(1, chunk: 1, node: 1, reason: .corrupt),
+            Fixture.repair(2, node: 1, reason: .corrupt),
+        ]
+        try await store.enqueueRepairs(repairs)
+        #expect(try await store.repairBacklog() == RepairBacklog(byReason: [.missed: 2, .corrupt: 2], chunkCount: 3))
+        try await store.finishRepairs(repairs)
+        #expect(try await store.repairBacklog().chunkCount == 0)
+    }
+
     @Test("chunks that lack most come first, however late they were queued, and count anew when a fragment is restored")
     func fewestCopiesFirst() async throws {
         let store = try await openStore()

@@ -42,7 +42,8 @@ struct AdminTokenTests {
         for await change in level.changes.stream { Issue.record("changed to \(change)") }
     }
 
-    @Test("who shows it gets through, and where there is none everybody does", arguments: ["Bearer correct-horse", "bearer  correct-horse"])
+    @Test(
+        "who shows it gets through, and where there is none everybody does", arguments: ["Bearer correct-horse", "bearer  correct-horse"])
     func admitted(field: String) async {
         #expect(await answer(.GET, ["Authorization": field], token: "correct-horse").status == .ok)
         #expect(await answer(.GET, token: nil).status == .ok)

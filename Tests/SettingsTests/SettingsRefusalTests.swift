@@ -7,7 +7,8 @@ struct SettingsRefusalTests {
     private static let wrong: [(name: String, value: String)] = [
         ("http", "8080"), ("http", "localhost"), ("http", "localhost:65536"), ("http", ":8080"), ("http", "::1:8080"), ("s3", "a b:1"),
         ("cluster", "host:-1"), ("admin", "a"), ("log-format", "xml"), ("otlp-endpoint", "collector:4318"),
-        ("otlp-endpoint", "http://"), ("trace-sample", "2"), ("trace-sample", "half"), ("storage-nodes", "a:1,,b:2"), ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
+        ("otlp-endpoint", "http://"), ("trace-sample", "2"), ("trace-sample", "half"), ("storage-nodes", "a:1,,b:2"),
+        ("storage-nodes", "a:1,b"), ("storage-nodes", "a:0"), ("replicas", "0"),
         ("replicas", "17"), ("replicas", "three"), ("write-quorum", "0"), ("write-quorum", "4"), ("chunk-size", "1"),
         ("storage-class", "ec-1-1"),
         ("storage-class", "replicated-0"), ("storage-class", "ec-4"),

@@ -36,7 +36,9 @@ package struct ServerConnection: Sendable {
         }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let outcome: Swift.Result<Result, any Error>
-        do { outcome = .success(try await body(ServerConnection(server: server, token: token, client: client))) } catch { outcome = .failure(error) }
+        do { outcome = .success(try await body(ServerConnection(server: server, token: token, client: client))) } catch {
+            outcome = .failure(error)
+        }
         // The outcome stands, whatever closing says.
         try? await client.shutdown()
         return try outcome.get()

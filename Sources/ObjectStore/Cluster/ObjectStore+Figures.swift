@@ -1,5 +1,6 @@
 public import Core
 public import Metadata
+internal import Placement
 import Synchronization
 
 /// What is known of the cluster without asking anybody.

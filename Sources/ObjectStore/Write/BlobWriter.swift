@@ -217,7 +217,9 @@ struct BlobWriter {
         awaitingQuorum.removeFirst()
         let missing = quorum - chunk.acknowledged.count
         if missing > 0 {
-            let replaced = await traced("replace nodes", ["chunkflow.chunk": "\(chunk.chunk)", "chunkflow.missing": .int64(Int64(missing))]) {
+            let replaced = await traced(
+                "replace nodes", ["chunkflow.chunk": "\(chunk.chunk)", "chunkflow.missing": .int64(Int64(missing))]
+            ) {
                 await store.replace(missing, of: chunk, layout: layout)
             }
             guard replaced >= missing else { throw quorumNotReached(chunk, additional: replaced) }
