@@ -9,7 +9,9 @@ import Testing
 struct BenchTests {
     // MARK: Histogram
 
-    @Test("a percentile is never below the value that was counted, and at most 1.6 % above it", arguments: [1, 63, 64, 65, 1_000, 123_456_789, 3_600_000_000_000])
+    @Test(
+        "a percentile is never below the value that was counted, and at most 1.6 % above it",
+        arguments: [1, 63, 64, 65, 1_000, 123_456_789, 3_600_000_000_000])
     func precision(nanoseconds: Int64) throws {
         var histogram = LatencyHistogram()
         histogram.record(.nanoseconds(nanoseconds))
@@ -69,7 +71,8 @@ struct BenchTests {
                 files.withLock { $0[id] = request.body }
                 return .json(description(request.body, fileID: id), status: .created)
             case (.DELETE, _):
-                return files.withLock { $0.removeValue(forKey: id) } == nil ? .problem(.notFound, "no such file") : ScriptedAnswer(status: .noContent)
+                return files.withLock { $0.removeValue(forKey: id) } == nil
+                    ? .problem(.notFound, "no such file") : ScriptedAnswer(status: .noContent)
             case (.GET, _):
                 guard var content = files.withLock({ $0[id] }) else { return .problem(.notFound, "no such file") }
                 if damages { content[content.count / 2] ^= 1 }
@@ -88,7 +91,9 @@ struct BenchTests {
         try await ClientFixture.with { fixture in
             let keeper = FileKeeper()
             try await ScriptedServer.with(script: keeper.answer) { server in
-                expect(try await bench(fixture, server, "--size", "3KiB,0", "--concurrency", "3", "--count", "10", "--verify", "--json"), .success)
+                expect(
+                    try await bench(fixture, server, "--size", "3KiB,0", "--concurrency", "3", "--count", "10", "--verify", "--json"),
+                    .success)
                 let rows = try fixture.json()
                 #expect(rows.map { $0["operation"] as? String } == ["put", "get", "put", "get"])
                 #expect(rows.map { $0["size"] as? Int } == [3_072, 3_072, 0, 0])
@@ -122,7 +127,9 @@ struct BenchTests {
         try await ClientFixture.with { fixture in
             let keeper = FileKeeper(damages: true)
             try await ScriptedServer.with(script: keeper.answer) { server in
-                let arguments = ["--size", "100", "--concurrency", "1", "--count", "2", "--workload", "get", "--json", "--server", server.url]
+                let arguments = [
+                    "--size", "100", "--concurrency", "1", "--count", "2", "--workload", "get", "--json", "--server", server.url,
+                ]
                 expect(try await BenchCommand.parse(arguments).execute(console: fixture.console), .success)
                 expect(try await BenchCommand.parse(arguments + ["--verify"]).execute(console: fixture.console), .failure)
                 #expect(try fixture.json().last?["failed"] as? Int == 2)
@@ -153,7 +160,8 @@ struct BenchTests {
             try await ScriptedServer.with(script: { request in
                 request.method == .POST ? .problem(.insufficientStorage, "the disks are full") : keeper.answer(request)
             }) { server in
-                expect(try await bench(fixture, server, "--size", "10", "--count", "3", "--concurrency", "1", "--workload", "put"), .failure)
+                expect(
+                    try await bench(fixture, server, "--size", "10", "--count", "3", "--concurrency", "1", "--workload", "put"), .failure)
                 #expect(fixture.errors.contains("3 times") && fixture.errors.contains("the disks are full"))
             }
         }

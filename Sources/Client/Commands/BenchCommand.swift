@@ -66,7 +66,8 @@ package struct BenchCommand: ClientCommand {
     private func sizes() throws -> [Int64] {
         try size.split(separator: ",", omittingEmptySubsequences: false).map { text in
             guard let byteCount = ByteSize(String(text))?.byteCount, byteCount <= Self.largestFile else {
-                throw ValidationError("--size: \(text.debugDescription) is not accepted; accepted: bytes, or with KiB, MiB or GiB, up to 1024GiB")
+                throw ValidationError(
+                    "--size: \(text.debugDescription) is not accepted; accepted: bytes, or with KiB, MiB or GiB, up to 1024GiB")
             }
             return Int64(byteCount)
         }

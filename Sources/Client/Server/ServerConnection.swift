@@ -90,7 +90,9 @@ package struct ServerConnection: Sendable {
     /// What the server's clock says, as a header has it.
     package func date() async throws -> String {
         let response = try await send(HTTPClientRequest(url: server.url(["health", "live"])), deadline: .now() + .seconds(5))
-        guard let date = response.headers.first(name: "Date") else { throw ClientError.unexpectedAnswer(detail: "an answer without a date") }
+        guard let date = response.headers.first(name: "Date") else {
+            throw ClientError.unexpectedAnswer(detail: "an answer without a date")
+        }
         return date
     }
 
