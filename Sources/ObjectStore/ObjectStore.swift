@@ -126,7 +126,8 @@ public final class ObjectStore: FileStore, Sendable {
             replicas: configuration.replicas, writeQuorum: configuration.writeQuorum,
             storageClass: defaultStorageClass(in: layout).resolved(replicas: configuration.replicas).description,
             objectCount: totals.objectCount,
-            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status, isBackgroundPaused: background.isPaused)
+            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status,
+            isBackgroundPaused: background.isPaused)
     }
 
     /// A node that the layout behind has not is joining as long as something follows that layout.

@@ -3,9 +3,12 @@ internal import Core
 
 /// The flags of every server.
 public struct CommonFlags: ParsableArguments, Sendable {
-    @Option(name: SettingsTable.config.flag, help: SettingsTable.config.help(), completion: .file(extensions: ["yaml", "yml"])) var config: String?
-    @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help(), completion: .directory) var dataDirectory: String?
-    @Option(name: SettingsTable.durability.flag, help: SettingsTable.durability.help(), completion: .list(Durability.allCases.map(\.rawValue)))
+    @Option(name: SettingsTable.config.flag, help: SettingsTable.config.help(), completion: .file(extensions: ["yaml", "yml"])) var config:
+        String?
+    @Option(name: SettingsTable.dataDirectory.flag, help: SettingsTable.dataDirectory.help(), completion: .directory) var dataDirectory:
+        String?
+    @Option(
+        name: SettingsTable.durability.flag, help: SettingsTable.durability.help(), completion: .list(Durability.allCases.map(\.rawValue)))
     var durability: String?
     @Option(name: SettingsTable.clusterSecret.flag, help: SettingsTable.clusterSecret.help()) var clusterSecret: String?
     @Option(name: SettingsTable.adminToken.flag, help: SettingsTable.adminToken.help()) var adminToken: String?
@@ -72,7 +75,8 @@ public struct DistributorFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.storageNodes.flag, help: SettingsTable.storageNodes.help()) var storageNodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .distributor)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
-    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass:
+        String?
     @OptionGroup(title: "Process") var common: CommonFlags
 
     public init() {}
@@ -93,7 +97,8 @@ public struct ServerFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.nodes.flag, help: SettingsTable.nodes.help()) var nodes: String?
     @Option(name: SettingsTable.replicas.flag, help: SettingsTable.replicas.help(for: .server)) var replicas: String?
     @Option(name: SettingsTable.writeQuorum.flag, help: SettingsTable.writeQuorum.help()) var writeQuorum: String?
-    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass: String?
+    @Option(name: SettingsTable.storageClass.flag, help: SettingsTable.storageClass.help(), completion: storageClasses) var storageClass:
+        String?
     @Option(name: SettingsTable.scrubPeriod.flag, help: SettingsTable.scrubPeriod.help()) var scrubPeriod: String?
     @OptionGroup(title: "Process") var common: CommonFlags
 

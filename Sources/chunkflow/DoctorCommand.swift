@@ -37,7 +37,8 @@ struct DistributorDoctor: AsyncParsableCommand {
     @OptionGroup var flags: DistributorFlags
 
     func run() async throws {
-        try await options.examine { doctor, peers in try await doctor.examine(try DistributorSettings.load(flags: flags), httpPeers: peers) }
+        try await options.examine { doctor, peers in try await doctor.examine(try DistributorSettings.load(flags: flags), httpPeers: peers)
+        }
     }
 }
 

@@ -23,7 +23,8 @@ struct RestoreMetadataCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("What \"metadata backup\" wrote.", valueName: "file"), completion: .file())
     var file: String
 
-    @Option(help: ArgumentHelp("The data directory of the distributor, or of \"chunkflow server\".", valueName: "dir"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("The data directory of the distributor, or of \"chunkflow server\".", valueName: "dir"), completion: .directory)
     var dataDir: String
 
     @Flag(help: "Restore although there are metadata. They are renamed.")

@@ -16,7 +16,8 @@ public struct DownloadCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The file's ID.", valueName: "id"))
     var fileID: String
 
-    @Option(name: [.short, .long], help: ArgumentHelp("Where to write; - for the standard output.", valueName: "file"), completion: .file())
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write; - for the standard output.", valueName: "file"), completion: .file())
     var output: String
 
     @OptionGroup var connection: ConnectionOptions

@@ -1,4 +1,4 @@
-internal import Core
+package import Core
 internal import HTTPEdge
 
 #if os(Linux)
@@ -6,7 +6,7 @@ internal import HTTPEdge
 #endif
 
 /// Compares the clock of this machine with those of others.
-struct ClockExamination: Sendable {
+package struct ClockExamination: Sendable {
     private static let subject = "clock"
     /// Apart by so much clocks are worth a word; by more, what was uploaded just now can look old.
     private static let (apart, farApart) = (Duration.seconds(3), Duration.seconds(60))
@@ -43,7 +43,7 @@ struct ClockExamination: Sendable {
 
     /// Pure.
     /// - Parameter theirs: to the second, rounded down.
-    static func finding(_ peer: HostPort, theirs: Timestamp, sent: Timestamp, received: Timestamp) -> Finding {
+    package static func finding(_ peer: HostPort, theirs: Timestamp, sent: Timestamp, received: Timestamp) -> Finding {
         // Somewhere between these two the peer looked at its clock; within the second that it named.
         let behind = sent.millisecondsSince1970 - theirs.millisecondsSince1970 - 999
         let ahead = theirs.millisecondsSince1970 - received.millisecondsSince1970

@@ -68,7 +68,8 @@ struct DiskExamination {
         let detail = "\(shown): \(type)"
         switch type {
         case "tmpfs", "ramfs":
-            return .warning(Self.subject, "\(detail), which is memory: everything is gone when the machine stops", do: "use a directory on a disk")
+            return .warning(
+                Self.subject, "\(detail), which is memory: everything is gone when the machine stops", do: "use a directory on a disk")
         case "overlay", "aufs":
             return .warning(
                 Self.subject, "\(detail), which is a container's own: everything is gone with the container", do: "mount a volume there")
@@ -111,7 +112,9 @@ struct DiskExamination {
         guard let space = try? Self.space(of: place), space.capacityBytes > 0 else { return .ok(subject, "not known") }
         let free = Double(space.availableBytes) / Double(space.capacityBytes)
         let detail = "\(Self.gibibytes(space.availableBytes)) of \(Self.gibibytes(space.capacityBytes)) are free"
-        if free < Self.tooFew { return .problem(subject, "\(detail): nothing can be stored", do: "free some, or add nodes and drain this one") }
+        if free < Self.tooFew {
+            return .problem(subject, "\(detail): nothing can be stored", do: "free some, or add nodes and drain this one")
+        }
         if free < Self.few { return .warning(subject, detail, do: "add nodes, or give this one a smaller weight, before it is full") }
         return .ok(subject, detail)
     }
@@ -158,10 +161,10 @@ struct DiskExamination {
 }
 
 /// What is mounted where, as `/proc/self/mountinfo` has it (proc(5)). Pure.
-struct MountTable {
+package struct MountTable {
     private var mounts: [(point: String, type: String)] = []
 
-    init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
             // Optional fields stand between the sixth and a dash.
@@ -171,7 +174,7 @@ struct MountTable {
     }
 
     /// The type of the file system that an absolute path is on; nil when the table does not have it.
-    func fileSystem(of path: String) -> String? {
+    package func fileSystem(of path: String) -> String? {
         var best: (point: String, type: String)?
         // Of several at one point the last covers the others.
         for mount in mounts where Self.contains(mount.point, path) && mount.point.count >= best?.point.count ?? 0 { best = mount }

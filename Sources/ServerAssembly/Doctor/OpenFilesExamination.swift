@@ -1,9 +1,14 @@
 internal import Foundation
 
 /// How many files a process may have open.
-struct OpenFilesLimit: Hashable, Sendable {
+package struct OpenFilesLimit: Hashable, Sendable {
     let soft: UInt64
     let hard: UInt64
+
+    package init(soft: UInt64, hard: UInt64) {
+        self.soft = soft
+        self.hard = hard
+    }
 
     static var ofThisProcess: OpenFilesLimit {
         var limit = rlimit()
@@ -17,7 +22,7 @@ struct OpenFilesLimit: Hashable, Sendable {
 }
 
 /// Whether sockets and segments find enough file descriptors.
-enum OpenFilesExamination {
+package enum OpenFilesExamination {
     private static let subject = "open files"
     /// With fewer a server can hardly start.
     private static let least: UInt64 = 256
@@ -25,7 +30,7 @@ enum OpenFilesExamination {
     /// - Parameters:
     ///   - raises: whether the server raises its soft limit to the hard one.
     ///   - wanted: files that are open when the disk is full and clients are many.
-    static func finding(_ limit: OpenFilesLimit, raises: Bool, wanted: Int) -> Finding {
+    package static func finding(_ limit: OpenFilesLimit, raises: Bool, wanted: Int) -> Finding {
         let available = raises ? limit.hard : limit.soft
         let detail = "up to \(available), of which \(wanted) may be wanted"
         let advice = "raise it: LimitNOFILE=65536 of the service, or ulimit -n 65536 before the start"

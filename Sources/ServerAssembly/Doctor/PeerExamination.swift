@@ -20,14 +20,16 @@ struct PeerExamination: Sendable {
 
     func storageNodes(_ addresses: [HostPort], joinAt cluster: HostPort) async throws -> [Finding] {
         guard !addresses.isEmpty else { return [.ok("peers", "none are named; storage nodes join at \(cluster)")] }
-        let dialer = GRPCPeerDialer(secret: process.clusterSecret?.revealed, time: time, logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
+        let dialer = GRPCPeerDialer(
+            secret: process.clusterSecret?.revealed, time: time, logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await dialer.run() }
             defer { group.cancelAll() }
             var answers: [(address: HostPort, answer: Result<NodeInformation, NodeError>)] = []
             for address in addresses { answers.append((address, try await information(of: address, through: dialer))) }
             dialer.shutDown()
-            return answers.map { finding("peer \($0.address)", $0.answer) } + [clusters(answers.compactMap { try? $0.answer.get() })].compactMap { $0 }
+            return answers.map { finding("peer \($0.address)", $0.answer) }
+                + [clusters(answers.compactMap { try? $0.answer.get() })].compactMap { $0 }
         }
     }
 
@@ -54,7 +56,8 @@ struct PeerExamination: Sendable {
         case .failure(.unreachable(_, let detail)):
             return .problem(
                 subject, "does not answer: \(detail)",
-                do: "is the storage node started, does it listen on an address that this machine reaches (--listen), is a firewall between?")
+                do: "is the storage node started, does it listen on an address that this machine reaches (--listen), is a firewall between?"
+            )
         case .failure(let error):
             return .problem(subject, "\(error)", do: "look at its log")
         }
@@ -80,7 +83,8 @@ struct PeerExamination: Sendable {
     private func joining(_ distributor: HostPort) async throws -> Finding {
         let subject = "peer \(distributor)"
         do {
-            let client = try MembershipClient(distributor: distributor, secret: process.clusterSecret?.revealed, timeout: Self.patience, time: time)
+            let client = try MembershipClient(
+                distributor: distributor, secret: process.clusterSecret?.revealed, timeout: Self.patience, time: time)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await client.run() }
                 defer { group.cancelAll() }
