@@ -1,3 +1,4 @@
+import ArgumentParser
 import Client
 import Core
 import Foundation
