@@ -26,7 +26,7 @@ struct DiskTrial: Sendable {
             return .unreachable(address: "", detail: "a trial of the disk did not end within \(Self.patience)")
         } catch let error as NodeError {
             switch error {
-            case .storageFailure, .unreachable, .shuttingDown, .unauthenticated, .wrongCluster: return error
+            case .storageFailure, .unreachable, .shuttingDown, .unauthenticated, .incompatible, .wrongCluster: return error
             // A full disk is no broken one; and another distributor may be trying at the same time.
             case .insufficientSpace, .notFound, .corrupt, .damagedInTransit, .noSource, .invalid: return nil
             }

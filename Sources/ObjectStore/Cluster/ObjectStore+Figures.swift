@@ -53,7 +53,7 @@ extension ObjectStore {
                 slow: try await self.slowFigures.figures(at: self.time.monotonicNow(), maximumAge: Self.slowFigureAge) {
                     MetadataFigures.Slow(
                         repairs: try await self.metadata.repairBacklog(), garbage: try await self.metadata.garbageTotals(),
-                        rebalance: try await self.rebalanceStatus())
+                        rebalance: try await self.movement()?.status)
                 })
         }
     }
