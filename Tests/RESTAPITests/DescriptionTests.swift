@@ -15,6 +15,7 @@ import Testing
 struct DescriptionTests {
     private struct NoBackups: MetadataBackups {
         func backUpMetadata(to path: String) async throws {}
+        func noteBackup(madeAt time: Timestamp) async {}
     }
 
     private static let place = "Sources/APIDescription/openapi.yaml"

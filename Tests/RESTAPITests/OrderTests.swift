@@ -111,6 +111,10 @@ final class RecordedAdministration: ClusterAdministration {
         LayoutPlan(fromVersion: 1, toVersion: 2, movedPartitions: 0, leastPartitions: 0, movedBytes: 0, members: [])
     }
 
+    func planAddition(at address: String) async throws -> LayoutPlan {
+        LayoutPlan(fromVersion: 1, toVersion: 2, movedPartitions: 0, leastPartitions: 0, movedBytes: 0, members: [])
+    }
+
     func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan {
         try state.withLock { state in
             if let failure = state.failure { throw failure }

@@ -10,9 +10,9 @@ public protocol ClusterAdministration: Sendable {
 
     /// What a change would move, without making it.
     func plan(_ change: LayoutChange) async throws -> LayoutPlan
-    /// Makes a change: the next layout is in force when this returns, and fragments begin to move.
     /// What making the storage node at `address` (`host:port`) a member would move. The node is asked who it is and stays as it is.
     func planAddition(at address: String) async throws -> LayoutPlan
+    /// Makes a change: the next layout is in force when this returns, and fragments begin to move.
     /// - Parameter force: does it even where fragments would be lost, or the rest is too small.
     func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan
 
