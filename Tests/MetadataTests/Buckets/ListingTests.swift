@@ -104,9 +104,9 @@ import Testing
         let store = try await openStore()
         let bucket = try await store.createBucket(named: "bucket", owner: "o", isLocking: false, documents: [:], at: time(1)).id
         var expected: [String] = []
-        for key in ["a", "a/1", "a/2", "b", "c/x"] {
+        for (index, key) in ["a", "a/1", "a/2", "b", "c/x"].enumerated() {
             for number in 0..<3 {
-                let id = UploadID(uuid: UUIDv7(high: UInt64(number), low: UInt64(key.utf8.count)))
+                let id = UploadID(uuid: UUIDv7(high: UInt64(number), low: UInt64(index)))
                 try await store.createUpload(
                     UploadRecord(
                         id: id, bucket: bucket, key: key, contentType: "a/b", userMetadata: ["k": "v"], attributes: ObjectAttributes(),
