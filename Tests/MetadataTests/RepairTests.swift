@@ -83,7 +83,7 @@ import Testing
                 ALTER TABLE repairs DROP COLUMN tolerance;
                 UPDATE repairs SET lacking = (SELECT COUNT(*) FROM repairs AS others WHERE others.blob = repairs.blob);
                 CREATE INDEX repairs_by_node ON repairs (node, lacking, due_at);
-                DELETE FROM grdb_migrations WHERE identifier = '0006-repair-margin';
+                DELETE FROM grdb_migrations WHERE identifier = '0005-repair-margin';
                 """)
         await store.close()
         store = try await openStore(directory.database)

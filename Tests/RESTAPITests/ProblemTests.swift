@@ -175,6 +175,7 @@ private struct FailingAdministration: ClusterAdministration {
     func clusterStatus() async throws -> ClusterStatus { throw error }
     func layoutStatus() async throws -> LayoutStatus { throw error }
     func plan(_ change: LayoutChange) async throws -> LayoutPlan { throw error }
+    func planAddition(at address: String) async throws -> LayoutPlan { throw error }
     func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan { throw error }
     func addNode(at address: String) async throws -> NodeID { throw error }
     func join(_ request: JoinRequest) async throws -> JoinAnswer { throw error }
@@ -184,4 +185,5 @@ private struct FailingAdministration: ClusterAdministration {
 /// Backups with a byte in them.
 private struct EmptyBackups: MetadataBackups {
     func backUpMetadata(to path: String) async throws { try Data([0]).write(to: URL(filePath: path)) }
+    func noteBackup(madeAt time: Timestamp) async {}
 }
