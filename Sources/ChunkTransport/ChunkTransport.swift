@@ -10,10 +10,11 @@ public protocol ChunkTransport: Sendable {
     ///
     /// A fragment of the same name is replaced: chunks never change, so both hold the same bytes.
     /// - Parameters:
-    ///   - descriptor: opaque, at most ``TransportLimits/maximumDescriptorSize`` bytes, kept beside the payload.
     ///   - pieces: the payload in order; every piece but the last is a whole number of blocks. Consumed to its end, or
     ///     cancelled when the node fails. When it ends with an error, nothing is stored.
-    func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo
+    ///   - descriptor: opaque, at most ``TransportLimits/maximumDescriptorSize`` bytes, kept beside the payload. Asked for when
+    ///     `pieces` has come to a good end, and not before.
+    func put(_ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]) async throws -> FragmentInfo
 
     /// Reads a fragment, verified block by block.
     /// - Parameters:
@@ -52,6 +53,13 @@ public protocol ChunkTransport: Sendable {
     /// that have them, replacing what it had. Holds a few hundred KiB of each at a time.
     /// - Parameter sources: other fragments of the chunk; more than are needed are asked where the first fail.
     func reconstruct(_ id: FragmentID, code: ErasureCode, from sources: [FragmentSource]) async throws -> FragmentInfo
+}
+
+extension ChunkTransport {
+    /// Stores a fragment whose descriptor is known beforehand.
+    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+        try await put(id, pieces: pieces) { descriptor }
+    }
 }
 
 /// Where a fragment of a chunk can be fetched.

@@ -35,8 +35,10 @@ public struct MeteredTransport: ChunkTransport {
         }
     }
 
-    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
-        try await measured(metrics.put) { try await node.put(id, descriptor: descriptor, pieces: pieces) }
+    public func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
+        try await measured(metrics.put) { try await node.put(id, pieces: pieces, descriptor: descriptor) }
     }
 
     public func get(

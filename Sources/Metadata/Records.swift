@@ -26,6 +26,12 @@ public struct BucketRecord: Hashable, Sendable {
         self.versioning = versioning
         self.isLocking = isLocking
     }
+
+    /// Whether the bucket is the store's own: clients neither see nor name it, and what is in it counts in no total. No client's
+    /// bucket can have such a name.
+    public var isInternal: Bool { Self.isInternal(name: name.utf8) }
+
+    static func isInternal(name: some Collection<UInt8>) -> Bool { name.first == UInt8(ascii: ".") }
 }
 
 /// One version of an object. Versions of a key are ordered by this name: a later one is greater.
@@ -54,8 +60,8 @@ public struct BlobRecord: Hashable, Sendable {
         self.storageClass = storageClass
     }
 
-    /// An empty blob has no chunks.
-    public var chunkCount: Int { Int((byteCount + Int64(chunkSize) - 1) / Int64(chunkSize)) }
+    /// An empty blob has one, without bytes: so that the nodes know of it.
+    public var chunkCount: Int { max(1, Int((byteCount + Int64(chunkSize) - 1) / Int64(chunkSize))) }
 }
 
 /// What is known of one version of an object.

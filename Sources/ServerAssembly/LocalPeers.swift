@@ -33,7 +33,9 @@ private struct AbsentNode: ChunkTransport {
         .unreachable(address: address, detail: "the node is not started: are there fewer --nodes than before?")
     }
 
-    func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         pieces.cancel()
         throw absent
     }

@@ -5,6 +5,7 @@ internal import GRPCCore
 internal import GRPCProtobuf
 internal import NIOCore
 internal import SwiftProtobuf
+import Synchronization
 
 /// The two streams that carry fragments, as methods of a node.
 struct FragmentTransferService: RegistrableRPCService {
@@ -41,15 +42,15 @@ struct FragmentTransferService: RegistrableRPCService {
         guard case .header(let bytes) = try await iterator.next() else { throw NodeError.invalid(detail: "a stream without header") }
         guard let header = try? Chunkflow_Storage_V1_PutHeader(serializedBytes: bytes) else { throw MalformedFrame() }
         let id = try Wire.fragmentID(header.name)
-        guard header.descriptor.count <= TransportLimits.maximumDescriptorSize else {
-            throw NodeError.invalid(
-                detail: "a descriptor of \(header.descriptor.count) bytes, at most \(TransportLimits.maximumDescriptorSize)")
-        }
+        try Self.check(descriptorSize: header.descriptor.count)
         let pieces = BoundedQueue<Piece>(capacity: Self.piecesInFlight)
+        let descriptor = ReceivedDescriptor(Array(header.descriptor))
         return try await withThrowingTaskGroup(of: FragmentInfo.self) { group in
-            group.addTask { try await node.put(id, descriptor: Array(header.descriptor), pieces: pieces) }
+            group.addTask { try await node.put(id, pieces: pieces) { descriptor.bytes } }
             do {
-                try await receive(&iterator, into: pieces)
+                let ending = try await receive(&iterator, into: pieces)
+                // Before the pieces end: the node asks for it then.
+                if !ending.isEmpty { descriptor.bytes = ending }
                 pieces.finish()
             } catch is BoundedQueue<Piece>.Cancelled {
                 // The node has stopped taking pieces; its put says why.
@@ -63,9 +64,16 @@ struct FragmentTransferService: RegistrableRPCService {
         }
     }
 
+    private static func check(descriptorSize: Int) throws {
+        guard descriptorSize <= TransportLimits.maximumDescriptorSize else {
+            throw NodeError.invalid(detail: "a descriptor of \(descriptorSize) bytes, at most \(TransportLimits.maximumDescriptorSize)")
+        }
+    }
+
+    /// - Returns: the descriptor that came with the end; empty when none did.
     private func receive(
         _ iterator: inout RPCAsyncSequence<TransferFrame, any Error>.AsyncIterator, into pieces: BoundedQueue<Piece>
-    ) async throws {
+    ) async throws -> [UInt8] {
         var byteCount = 0
         while let frame = try await iterator.next() {
             switch frame {
@@ -75,9 +83,10 @@ struct FragmentTransferService: RegistrableRPCService {
                     throw NodeError.invalid(detail: "a fragment beyond \(maximumFragmentSize) bytes")
                 }
                 try await pieces.send(piece)
-            case .end(let sent):
+            case .end(let sent, let descriptor):
                 guard sent == byteCount else { throw MalformedFrame() }
-                return
+                try Self.check(descriptorSize: descriptor.count)
+                return descriptor
             case .header: throw MalformedFrame()
             }
         }
@@ -96,5 +105,17 @@ struct FragmentTransferService: RegistrableRPCService {
         let header = Chunkflow_Storage_V1_GetSummary.with { $0.fragment = Wire.fragment(info) }
         try await writer.write(.header(try header.serializedBytes()))
         try await writer.write(.end(byteCount: counter.value))
+    }
+}
+
+/// The descriptor of a fragment that is being received: what the header says, until the end says another.
+private final class ReceivedDescriptor: Sendable {
+    private let value: Mutex<[UInt8]>
+
+    init(_ bytes: [UInt8]) { value = Mutex(bytes) }
+
+    var bytes: [UInt8] {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
     }
 }

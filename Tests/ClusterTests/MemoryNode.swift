@@ -72,7 +72,9 @@ final class MemoryNode: ChunkTransport {
         return fragment
     }
 
-    func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         do {
             if let failure = behaviour.failure { throw failure }
             var bytes: [UInt8] = []
@@ -86,7 +88,7 @@ final class MemoryNode: ChunkTransport {
                 state.withLock { $0.piecesTaken += 1 }
             }
             try await behaviour.beforeStoring()
-            store(id, bytes, descriptor: descriptor)
+            store(id, bytes, descriptor: descriptor())
             return FragmentInfo(id: id, byteCount: bytes.count)
         } catch {
             pieces.cancel()

@@ -142,13 +142,14 @@ struct FrameTests {
     @Test("headers and ends survive being written and read")
     func others() throws {
         guard case .header(let bytes) = try Self.roundTrip(.header([1, 2, 3])),
-            case .end(let count) = try Self.roundTrip(.end(byteCount: .max))
+            case .end(let count, let descriptor) = try Self.roundTrip(.end(byteCount: .max, descriptor: [4, 5]))
         else {
             Issue.record("not what was written")
             return
         }
         #expect(bytes == [1, 2, 3])
         #expect(count == .max)
+        #expect(descriptor == [4, 5])
     }
 
     @Test("whatever bytes arrive, reading them gives a frame or an error", arguments: [UInt64.random(in: 0 ... .max)])

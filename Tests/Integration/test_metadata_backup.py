@@ -201,7 +201,7 @@ def test_after_the_grace_orphans_are_removed_again(fleet):
         connection.execute("UPDATE settings SET value = ? WHERE name = 'restored'", (before,))
     connection.close()
     server.start()
-    server.wait_for_fragments(2 * 2)
+    server.wait_for_fragments(2 * 3)
     check(server.rest, files)
     assert "restored from a backup" not in server.process.errors()
 

@@ -154,13 +154,15 @@ final class SimulatedNode: ChunkTransport {
     /// Whether the node that served a stream when it began is still the one that runs.
     private func stillRuns(_ generation: Int) -> Bool { state.withLock { $0.generation == generation } }
 
-    func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         do {
             return try await dataCall { transport in
                 let generation = state.withLock { $0.generation }
                 let received = BoundedQueue<Piece>(capacity: 2)
                 return try await withThrowingTaskGroup(of: FragmentInfo?.self) { group in
-                    group.addTask { try await transport.put(id, descriptor: descriptor, pieces: received) }
+                    group.addTask { try await transport.put(id, pieces: received, descriptor: descriptor) }
                     group.addTask {
                         do {
                             while let piece = try await pieces.next() {

@@ -8,18 +8,15 @@ extension ChunkStore {
     /// Stores a fragment, replacing one of the same name. Returns once it is durable; until then nobody can see it.
     ///
     /// - Parameters:
-    ///   - descriptor: opaque, at most ``Limits/maximumDescriptorSize`` bytes.
     ///   - pieces: the payload; every piece but the last is a whole number of blocks. Read to its end, or cancelled when the
     ///     call fails. When it ends with an error, nothing is stored and that error is thrown.
+    ///   - descriptor: opaque, at most ``Limits/maximumDescriptorSize`` bytes; asked for when the payload has ended.
     /// - Throws: ``ChunkStoreError``, or what `pieces` ended with.
-    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    public func put(_ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @Sendable () -> [UInt8]) async throws -> FragmentInfo {
         do {
             let info = try await gate.withOperation {
-                guard descriptor.count <= Limits.maximumDescriptorSize else {
-                    throw ChunkStoreError.invalid(detail: "\(id): a descriptor of \(descriptor.count) bytes")
-                }
                 defer { checkpointIfDue() }
-                return try await putWithinGate(id, descriptor: descriptor, pieces: pieces)
+                return try await putWithinGate(id, pieces: pieces, descriptor: descriptor)
             }
             return info
         } catch {
@@ -28,17 +25,32 @@ extension ChunkStore {
         }
     }
 
-    private func putWithinGate(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    /// Stores a fragment whose descriptor is known beforehand.
+    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+        try await put(id, pieces: pieces) { descriptor }
+    }
+
+    private static func checked(_ descriptor: [UInt8], of id: FragmentID) throws -> [UInt8] {
+        guard descriptor.count <= Limits.maximumDescriptorSize else {
+            throw ChunkStoreError.invalid(detail: "\(id): a descriptor of \(descriptor.count) bytes")
+        }
+        return descriptor
+    }
+
+    private func putWithinGate(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         var intake = PieceIntake(id: id, maximumByteCount: engine.configuration.maximumFragmentSize)
         var gathered: [Piece] = []
         while let piece = try await pieces.next() {
             try intake.take(piece)
             gathered.append(piece)
             if intake.byteCount > engine.configuration.smallFragmentLimit {
-                return try await putLarge(id, descriptor: descriptor, pieces: pieces, intake: intake, gathered: gathered)
+                return try await putLarge(id, pieces: pieces, intake: intake, gathered: gathered, descriptor: descriptor)
             }
         }
         for piece in gathered where !piece.verify() { throw ChunkStoreError.damagedInTransit(id) }
+        let descriptor = try Self.checked(descriptor(), of: id)
         let fragment = SmallRecordWriter.Fragment(
             id: id, pieces: gathered.map(\.bytes), payloadByteCount: intake.byteCount,
             tail: FragmentTail(checksums: intake.checksums, descriptor: descriptor, payloadByteCount: intake.byteCount),
@@ -48,14 +60,16 @@ extension ChunkStore {
     }
 
     private func putLarge(
-        _ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>, intake: PieceIntake, gathered: [Piece]
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, intake: PieceIntake, gathered: [Piece], descriptor: @Sendable () -> [UInt8]
     ) async throws -> FragmentInfo {
         try await lanes.withPermit {
             let segment = try await executor.run { [engine] in try engine.segments.lease() }
             defer { engine.segments.release(segment) }
             let writer = LaneWriter(id: id, segment: segment, engine: engine)
             do {
-                let (byteCount, garbage) = try await stream(pieces, to: writer, descriptor: descriptor, intake: intake, gathered: gathered)
+                let (byteCount, garbage) = try await stream(pieces, to: writer, intake: intake, gathered: gathered) {
+                    try Self.checked(descriptor(), of: id)
+                }
                 try await reclaim(garbage.map { [$0] } ?? [])
                 return FragmentInfo(id: id, byteCount: byteCount)
             } catch {
@@ -67,7 +81,7 @@ extension ChunkStore {
     }
 
     private func stream(
-        _ pieces: BoundedQueue<Piece>, to writer: LaneWriter, descriptor: [UInt8], intake: PieceIntake, gathered: [Piece]
+        _ pieces: BoundedQueue<Piece>, to writer: LaneWriter, intake: PieceIntake, gathered: [Piece], descriptor: () throws -> [UInt8]
     ) async throws -> (byteCount: Int, garbage: Engine.Garbage?) {
         var intake = intake
         var gathered = gathered
@@ -84,6 +98,7 @@ extension ChunkStore {
             gatheredByteCount += piece.bytes.readableBytes
         }
         let (last, checksums) = (gathered, intake.checksums)
+        let descriptor = try descriptor()
         let garbage = try await executor.run {
             try writer.write(last)
             return try writer.commit(checksums: checksums, descriptor: descriptor)

@@ -109,11 +109,12 @@ public final class GRPCChunkTransport: ChunkTransport {
 
     // MARK: Fragments
 
-    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    public func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         defer { pieces.cancel() }
         let header: [UInt8] = try Chunkflow_Storage_V1_PutHeader.with {
             $0.name = Wire.name(id)
-            $0.descriptor = Data(descriptor)
         }.serializedBytes()
         return try await streaming { client, watch in
             let progress = PutProgress()
@@ -127,7 +128,7 @@ public final class GRPCChunkTransport: ChunkTransport {
                 }
                 // From here on only the node is waited for. Without its end frame the put is broken off.
                 watch.begin()
-                if progress.isComplete { try await writer.write(.end(byteCount: progress.byteCount)) }
+                if progress.isComplete { try await writer.write(.end(byteCount: progress.byteCount, descriptor: descriptor())) }
             }
             // For a connection.
             watch.begin()
@@ -199,7 +200,7 @@ public final class GRPCChunkTransport: ChunkTransport {
                 guard piece.verify() else { throw NodeError.damagedInTransit(id) }
                 byteCount += piece.bytes.readableBytes
                 do { try await deliver(piece) } catch { throw CallerFailed(underlying: error) }
-            case .end(let sent):
+            case .end(let sent, _):
                 guard let info, sent == byteCount else { throw NodeError.damagedInTransit(id) }
                 return (info, byteCount)
             }

@@ -54,9 +54,11 @@ public final class LocalChunkTransport: ChunkTransport {
         self.logger = logger
     }
 
-    public func put(_ id: FragmentID, descriptor: [UInt8], pieces: BoundedQueue<Piece>) async throws -> FragmentInfo {
+    public func put(
+        _ id: FragmentID, pieces: BoundedQueue<Piece>, descriptor: @escaping @Sendable () -> [UInt8]
+    ) async throws -> FragmentInfo {
         try await traced("store put", ["chunkflow.fragment": "\(id)"]) {
-            try await translating { try await store.put(id, descriptor: descriptor, pieces: pieces) }
+            try await translating { try await store.put(id, pieces: pieces, descriptor: descriptor) }
         }
     }
 

@@ -6,11 +6,12 @@ internal import NIOCore
 ///
 /// One tag byte, then for a header: an encoded protobuf message; for a piece: the number of blocks (16 bits, little-endian),
 /// their checksums (32 bits each, little-endian), the bytes; for the end: the number of payload bytes sent (64 bits,
-/// little-endian). A stream without its end frame was broken off, whatever gRPC says of it.
+/// little-endian) and, on a put, the fragment's descriptor, which may not be known before. A stream without its end frame was
+/// broken off, whatever gRPC says of it.
 public enum TransferFrame: Sendable {
     case header([UInt8])
     case piece(Piece)
-    case end(byteCount: Int)
+    case end(byteCount: Int, descriptor: [UInt8] = [])
 
     /// The largest frame in bytes: a full piece, its checksums, and room for what gRPC puts around it.
     public static let maximumSize = Piece.maximumSize + 64 * 1024
@@ -18,6 +19,8 @@ public enum TransferFrame: Sendable {
     fileprivate static let headerTag: UInt8 = 1
     fileprivate static let pieceTag: UInt8 = 2
     fileprivate static let endTag: UInt8 = 3
+    /// Bytes of an end frame without a descriptor.
+    fileprivate static let shortestEnd = 1 + 8
 }
 
 /// A frame that does not follow the protocol.
@@ -32,10 +35,11 @@ public struct TransferFrameSerializer: MessageSerializer {
         switch frame {
         case .header(let message):
             return Bytes(CollectionOfOne(TransferFrame.headerTag) + message)
-        case .end(let byteCount):
-            return fill(1 + 8) { bytes in
+        case .end(let byteCount, let descriptor):
+            return fill(TransferFrame.shortestEnd + descriptor.count) { bytes in
                 bytes[0] = TransferFrame.endTag
                 bytes.storeBytes(of: UInt64(byteCount).littleEndian, toByteOffset: 1, as: UInt64.self)
+                UnsafeMutableRawBufferPointer(rebasing: bytes[TransferFrame.shortestEnd...]).copyBytes(from: descriptor)
             }
         case .piece(let piece):
             let prefix = 1 + 2 + 4 * piece.checksums.count
@@ -67,10 +71,10 @@ public struct TransferFrameDeserializer: MessageDeserializer {
             switch bytes.first {
             case TransferFrame.headerTag: return .header(Array(bytes.dropFirst()))
             case TransferFrame.endTag:
-                guard bytes.count == 9 else { throw MalformedFrame() }
+                guard bytes.count >= TransferFrame.shortestEnd else { throw MalformedFrame() }
                 let count = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
                 guard let byteCount = Int(exactly: count) else { throw MalformedFrame() }
-                return .end(byteCount: byteCount)
+                return .end(byteCount: byteCount, descriptor: Array(bytes.dropFirst(TransferFrame.shortestEnd)))
             case TransferFrame.pieceTag: return .piece(try piece(bytes))
             default: throw MalformedFrame()
             }

@@ -15,8 +15,8 @@ struct BlobWriter {
     let blob: BlobID
     let layout: Layout
     let store: ObjectStore
-    /// What chunk 0 carries beside its payload, so that the object's name survives the metadata.
-    let descriptor: [UInt8]
+    /// What chunk 0 says of the object, so that its name survives the metadata.
+    let object: BlobDescriptor.Object
     /// How the chunks are stored: decided when it is known whether the body is small, before the first chunk begins.
     private(set) var storageClass: StorageClass
 
@@ -30,6 +30,8 @@ struct BlobWriter {
 
     private var nextChunkIndex: UInt32 = 0
     private var filling: ChunkWrite?
+    /// Whether the chunk that is being filled has all its bytes. It is ended when it is known whether it is the last.
+    private var isFull = false
     /// Sent completely, quorum still awaited; oldest first.
     private var awaitingQuorum: [ChunkWrite] = []
     /// Quorum reached, some nodes still to answer.
@@ -37,11 +39,11 @@ struct BlobWriter {
     private(set) var repairs: [RepairRecord] = []
 
     /// - Parameter storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
-    init(blob: BlobID, layout: Layout, storageClass: StorageClass, descriptor: [UInt8], store: ObjectStore) {
+    init(blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object, store: ObjectStore) {
         self.blob = blob
         self.layout = layout
         self.storageClass = storageClass
-        self.descriptor = descriptor
+        self.object = object
         self.store = store
         quorum = store.quorum(of: storageClass, in: layout)
         encoder = store.encoder(for: storageClass)
@@ -66,9 +68,12 @@ struct BlobWriter {
             while let output = encoder.next(from: &buffer) { try await send(output, group: &group) }
         }
         if let output = encoder.finish() { try await send(output, group: &group) }
-        endChunk()
+        // Of an empty body, too, something must be found on the nodes.
+        if filling == nil { filling = try await startChunk(group: &group) }
+        let content = try await digest.finish()
+        try endChunk(BlobDescriptor.Content(content, completedAt: store.time.now()))
         while !awaitingQuorum.isEmpty { try await settleOldest() }
-        return try await digest.finish()
+        return content
     }
 
     /// Takes as much of the body as shows whether it is small.
@@ -97,6 +102,7 @@ struct BlobWriter {
     }
 
     private mutating func send(_ output: PieceAssembler.Output, group: inout DiscardingTaskGroup) async throws {
+        if isFull { try endChunk(nil) }
         let chunk: ChunkWrite
         if let filling { chunk = filling } else { chunk = try await startChunk(group: &group) }
         filling = chunk
@@ -107,7 +113,7 @@ struct BlobWriter {
         if !late.isEmpty { await wait(for: late, to: pieces, in: chunk) }
         try Task.checkCancellation()
         guard chunk.takingCount >= fewestTakers else { throw quorumNotReached(chunk) }
-        if output.endsChunk { endChunk() }
+        isFull = output.endsChunk
     }
 
     /// With fewer nodes left a chunk cannot be completed: another node can fetch a copy, or compute a fragment from enough others.
@@ -194,17 +200,22 @@ struct BlobWriter {
         let id = ChunkID(blob: blob, index: nextChunkIndex)
         nextChunkIndex += 1
         let chunk = try store.place(id, storageClass, layout: layout, quorum: quorum)
-        let descriptor = id.index == 0 ? self.descriptor : []
-        for target in chunk.targets {
-            group.addTask { [store] in await store.put(chunk, on: target, descriptor: descriptor) }
-        }
+        for target in chunk.targets { group.addTask { [store] in await store.put(chunk, on: target) } }
         return chunk
     }
 
-    private mutating func endChunk() {
+    /// - Parameter content: what the last chunk says of the whole; nil when another chunk follows.
+    private mutating func endChunk(_ content: BlobDescriptor.Content?) throws {
         guard let chunk = filling else { return }
-        chunk.end()
+        var descriptor = BlobDescriptor(content: content)
+        if chunk.chunk.index == 0 {
+            descriptor.object = object
+            descriptor.storage = BlobDescriptor.Storage(
+                storageClass: storageClass.description, chunkSize: configuration.chunkSize, layoutVersion: layout.version, quorum: quorum)
+        }
+        chunk.end(descriptor: chunk.chunk.index == 0 || content != nil ? try descriptor.encoded() : [])
         filling = nil
+        isFull = false
         awaitingQuorum.append(chunk)
     }
 
@@ -271,5 +282,13 @@ struct BlobWriter {
         if isFull { return .insufficientStorage(detail: detail) }
         return .quorumNotReached(
             chunk: chunk.chunk, acknowledged: chunk.acknowledged.count + additional, required: quorum, detail: detail)
+    }
+}
+
+extension BlobDescriptor.Content {
+    fileprivate init(_ digest: ContentDigest, completedAt: Timestamp) {
+        self.init(
+            byteCount: digest.byteCount, etag: hexadecimal(digest.md5Bytes()), crc32c: digest.crc32cValue(),
+            completedAt: completedAt.millisecondsSince1970)
     }
 }

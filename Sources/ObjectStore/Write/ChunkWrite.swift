@@ -20,6 +20,7 @@ final class ChunkWrite: Sendable {
         var failed: [NodeID: any Error] = [:]
         var waiter: CheckedContinuation<Void, Never>?
         var waitingFor: Int?
+        var descriptor: [UInt8] = []
     }
 
     let chunk: ChunkID
@@ -71,8 +72,14 @@ final class ChunkWrite: Sendable {
         return late.map(\.node)
     }
 
+    /// What the fragments carry beside their payload: known when the pieces have ended.
+    var descriptor: [UInt8] { state.withLock { $0.descriptor } }
+
     /// No more pieces come.
-    func end() { for target in targets { target.queue.finish() } }
+    func end(descriptor: [UInt8]) {
+        state.withLock { $0.descriptor = descriptor }
+        for target in targets { target.queue.finish() }
+    }
 
     /// The chunk will not be completed: nodes must not keep it.
     func abandon() { for target in targets { target.queue.finish(throwing: CancellationError()) } }

@@ -21,17 +21,21 @@ extension ObjectStore {
     where Body.Element == ByteBuffer {
         let now = time.now()
         let file = FileID(time: now, random: random)
-        let name = ObjectName(bucket: fileBucket, key: file.description, version: VersionID(time: now, random: random))
+        let name = ObjectName(bucket: fileBucket, key: file.description, version: freshVersion(at: now))
         return try await traced("write object") {
             try await background.serving { try await write(name, description: description, body: body) }
         }
     }
 
+    func freshVersion(at time: Timestamp) -> VersionID { VersionID(time: time, random: random) }
+
     /// The write path: body -> chunks -> nodes -> one metadata transaction that makes the object visible.
-    func write<Body: AsyncSequence & Sendable>(_ name: ObjectName, description: UploadDescription, body: Body) async throws -> ObjectRecord
-    where Body.Element == ByteBuffer {
+    /// - Parameter createdAt: nil for now.
+    func write<Body: AsyncSequence & Sendable>(
+        _ name: ObjectName, description: UploadDescription, body: Body, createdAt: Timestamp? = nil
+    ) async throws -> ObjectRecord where Body.Element == ByteBuffer {
         try checkWritable()
-        let createdAt = time.now()
+        let createdAt = createdAt ?? time.now()
         let wanted = try storageClass(wanted: description.storageClass, in: map.current)
         let layout = try await layout(for: wanted)
         let candidates = (0..<WriteBalance.candidateCount).map { _ in BlobID(time: createdAt, random: random) }
@@ -39,9 +43,9 @@ extension ObjectStore {
         activeBlobs.insert(blob)
         defer { activeBlobs.remove(blob) }
 
-        let descriptor = try ObjectDescriptor(name: name, description: description, createdAt: createdAt).encoded()
+        let object = BlobDescriptor.Object(name: name, description: description, createdAt: createdAt)
         let written = await withDiscardingTaskGroup { group in
-            var writer = BlobWriter(blob: blob, layout: layout, storageClass: wanted, descriptor: descriptor, store: self)
+            var writer = BlobWriter(blob: blob, layout: layout, storageClass: wanted, object: object, store: self)
             do {
                 let digest = try await writer.write(body, group: &group)
                 await writer.settleStragglers(group: &group)
@@ -97,7 +101,7 @@ extension ObjectStore {
         ObjectRecord(
             bucket: name.bucket.id, key: name.key, version: name.version, byteCount: digest.byteCount, fileName: description.fileName,
             contentType: description.contentType, etag: hexadecimal(digest.md5Bytes()), crc32c: digest.crc32cValue(), createdAt: createdAt,
-            userMetadata: [:], blobs: digest.byteCount == 0 ? [] : [blob])
+            userMetadata: [:], blobs: [blob])
     }
 
     /// Hands the chunks of an upload that came to nothing to the collector.
@@ -115,7 +119,7 @@ extension ObjectStore {
     }
 
     /// One node's fragment of a chunk, from its first piece to the node's acknowledgement.
-    func put(_ chunk: ChunkWrite, on target: ChunkWrite.Target, descriptor: [UInt8]) async {
+    func put(_ chunk: ChunkWrite, on target: ChunkWrite.Target) async {
         guard let transport = nodes.transport(to: target.node) else {
             target.queue.cancel()
             chunk.settle(target.node, .failure(NodeError.unreachable(address: "", detail: "the node left the cluster")))
@@ -125,7 +129,7 @@ extension ObjectStore {
             let info = try await traced(
                 "write fragment", ["chunkflow.fragment": "\(target.fragment)", "chunkflow.node": "\(target.node)"]
             ) {
-                try await transport.put(target.fragment, descriptor: descriptor, pieces: target.queue)
+                try await transport.put(target.fragment, pieces: target.queue) { chunk.descriptor }
             }
             balance.add(info.byteCount, to: target.node)
             chunk.settle(target.node, .success(info))
