@@ -82,6 +82,7 @@ struct ClusterDocument: Encodable {
     let repairQueueLength: Int
     let rebalance: Rebalance?
     let backgroundPaused: Bool
+    let metadataSnapshotAt: String?
 
     struct Rebalance: Encodable {
         let toVersion: Int
@@ -108,10 +109,10 @@ struct ClusterDocument: Encodable {
     }
 
     private enum CodingKeys: CodingKey {
-        case clusterID, nodes, layout, objects, repairQueueLength, rebalance, backgroundPaused
+        case clusterID, nodes, layout, objects, repairQueueLength, rebalance, backgroundPaused, metadataSnapshotAt
     }
 
-    /// Every member is always there; `rebalance` is null when nothing moves.
+    /// Every member is always there; `rebalance` is null when nothing moves, `metadataSnapshotAt` when there is no snapshot.
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(clusterID, forKey: .clusterID)
@@ -121,6 +122,7 @@ struct ClusterDocument: Encodable {
         try container.encode(repairQueueLength, forKey: .repairQueueLength)
         try container.encode(rebalance, forKey: .rebalance)
         try container.encode(backgroundPaused, forKey: .backgroundPaused)
+        try container.encode(metadataSnapshotAt, forKey: .metadataSnapshotAt)
     }
 
     init(_ status: ClusterStatus) {
@@ -145,5 +147,6 @@ struct ClusterDocument: Encodable {
                 bytesPerSecond: $0.bytesPerSecond, secondsLeft: $0.secondsLeft)
         }
         backgroundPaused = status.isBackgroundPaused
+        metadataSnapshotAt = status.metadataSnapshotAt.map { CalendarDate($0).internetText }
     }
 }

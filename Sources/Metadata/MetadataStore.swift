@@ -45,6 +45,8 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     /// Makes the bucket, or gives back the one that has the name.
     func ensureBucket(named name: String, at time: Timestamp) async throws -> BucketRecord
     func bucket(named name: String) async throws -> BucketRecord?
+    /// All of them, internal ones among them, in byte order of their names.
+    func buckets() async throws -> [BucketRecord]
 
     /// As ``VersionStore/commit(_:condition:repairs:)`` without a condition.
     func commit(_ object: ObjectRecord, repairs: [RepairRecord]) async throws
@@ -87,7 +89,7 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     /// What waits to be repaired. Reads the whole queue.
     func repairBacklog() async throws -> RepairBacklog
 
-    /// How much there is.
+    /// How much there is, but for what is in internal buckets.
     func totals() async throws -> MetadataTotals
 
     // MARK: Backup
@@ -103,6 +105,9 @@ public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionSto
     /// - Throws: ``MetadataError/conflict(detail:)`` when the file is there already; ``MetadataError/damaged(detail:)`` when the copy,
     ///   and with it the database, is; ``MetadataError/diskFull``; ``MetadataError/failure(detail:)``; `CancellationError` while it waits.
     func backup(to path: String, replacing: Bool) async throws
+    /// Greater with every change that a backup made before it lacks, from any number at the start of the process on. What the store
+    /// would find out again by itself does not count: repairs, garbage that was collected, leases, and internal buckets.
+    var changeCount: Int { get }
     /// When these metadata were put in place from a backup; nil when they never were.
     func restoredAt() async throws -> Timestamp?
 

@@ -149,11 +149,13 @@ public struct ClusterStatus: Hashable, Sendable {
     public let rebalance: RebalanceStatus?
     /// Whether movement in the background is stopped.
     public let isBackgroundPaused: Bool
+    /// Until when a snapshot of the metadata, kept in the cluster, has everything; nil when there is none.
+    public let metadataSnapshotAt: Timestamp?
 
     public init(
         cluster: ClusterID, nodes: [NodeStatus], layoutVersion: Int, partitionCount: Int, replicas: Int, writeQuorum: Int,
         storageClass: String = "replicated", objectCount: Int64, byteCount: Int64, repairQueueLength: Int,
-        rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false
+        rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false, metadataSnapshotAt: Timestamp? = nil
     ) {
         self.cluster = cluster
         self.nodes = nodes
@@ -167,5 +169,6 @@ public struct ClusterStatus: Hashable, Sendable {
         self.repairQueueLength = repairQueueLength
         self.rebalance = rebalance
         self.isBackgroundPaused = isBackgroundPaused
+        self.metadataSnapshotAt = metadataSnapshotAt
     }
 }

@@ -19,6 +19,7 @@ public final class ObjectStore: FileStore, Sendable {
     let map: ClusterMap
     let cluster: ClusterID
     let fileBucket: BucketRecord
+    let snapshots: MetadataSnapshots
     let time: any TimeSource
     let random: any RandomSource
     let digestExecutor: any BlockingExecutor
@@ -79,6 +80,7 @@ public final class ObjectStore: FileStore, Sendable {
         uploadMemory = MemoryBudget(byteCount: configuration.uploadMemory)
         do {
             fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
+            snapshots = try await MetadataSnapshots(metadata, at: startedAt)
             background.setPaused(try await metadata.flag(named: Self.pausedFlag))
             orphansKeptUntil = try await metadata.restoredAt()?.advanced(by: configuration.restoreGrace)
         } catch {
@@ -110,6 +112,7 @@ public final class ObjectStore: FileStore, Sendable {
             group.addTask { await self.watchQuarantineForever() }
             group.addTask { await self.rebalanceForever() }
             group.addTask { await self.watchMembersForever() }
+            if let interval = configuration.snapshotInterval { group.addTask { await self.snapshotForever(every: interval) } }
         }
     }
 
@@ -127,7 +130,7 @@ public final class ObjectStore: FileStore, Sendable {
             storageClass: defaultStorageClass(in: layout).resolved(replicas: configuration.replicas).description,
             objectCount: totals.objectCount,
             byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status,
-            isBackgroundPaused: background.isPaused)
+            isBackgroundPaused: background.isPaused, metadataSnapshotAt: snapshots.currentAt)
     }
 
     /// A node that the layout behind has not is joining as long as something follows that layout.

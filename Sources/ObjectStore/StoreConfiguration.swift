@@ -72,6 +72,14 @@ public struct StoreConfiguration: Sendable {
     /// How long after a restore of the metadata from a backup nothing is removed for being unknown.
     public var restoreGrace: Duration = .seconds(7 * 24 * 3600)
 
+    /// Time between two snapshots of the metadata that are kept in the cluster itself; nil for none. One is left out when nothing has
+    /// changed since the last.
+    public var snapshotInterval: Duration?
+    /// Snapshots that are kept; older ones are deleted.
+    public var snapshotsKept = 3
+    /// Where the metadata are copied to before they are stored; nothing stays there. Room for the metadata once more is needed.
+    public var snapshotDirectory = ""
+
     public init() {}
 
     /// Of the code that is chosen by the number of nodes.

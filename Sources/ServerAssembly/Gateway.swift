@@ -59,6 +59,9 @@ struct Gateway: Sendable {
         if case .fixed(let storageClass) = settings.storageClass { configuration.storageClass = storageClass }
         configuration.nodeGrace = .seconds(settings.nodeGraceSeconds)
         configuration.rebalanceBytesPerSecond = settings.rebalanceBytesPerSecond
+        configuration.snapshotInterval = settings.metadataSnapshotInterval
+        configuration.snapshotsKept = settings.metadataSnapshots
+        configuration.snapshotDirectory = temporaryDirectory
         let bootstrap = ClusterBootstrap(
             configuration: configuration, metadata: metadata, time: SystemTime(), random: SystemRandom(), logger: logger, connect: connect)
         let cluster = try await bootstrap.run(seeds: seeds, patience: patience)
@@ -75,7 +78,7 @@ struct Gateway: Sendable {
     ///   - services: what else runs as long as this does.
     func serve(_ store: ObjectStore, takesNodes: Bool, beside services: [any Service] = []) async throws {
         let backups = BackupRoutes(
-            store, directory: "\(directory)/tmp", time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
+            store, directory: temporaryDirectory, time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
         let administration = GatewayRoutes.administration(
@@ -122,6 +125,9 @@ struct Gateway: Sendable {
         guard let administration else { return .health(listen: settings.cluster, secret: secret, logger: logger) }
         return .membership(administration, listen: settings.cluster, secret: secret, logger: logger)
     }
+
+    /// For copies of the metadata, while they are made and sent. Emptied at the start, before the store's loops begin.
+    private var temporaryDirectory: String { "\(directory)/tmp" }
 
     func close() async { await metadata.close() }
 }

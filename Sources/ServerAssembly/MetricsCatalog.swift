@@ -110,6 +110,9 @@ enum MetricsCatalog {
         MetricDescription(
             "chunkflow_metadata_commit_duration_seconds", "Time of one transaction of the metadata database.", buckets: latencies),
         MetricDescription(
+            "chunkflow_metadata_snapshot_timestamp_seconds",
+            "Until when a snapshot of the metadata, kept in the cluster, has everything, in seconds since 1970. Absent without one."),
+        MetricDescription(
             "chunkflow_metadata_commit_requests", "Requests that shared a transaction.", buckets: MetricDescription.countBuckets),
         MetricDescription(
             "chunkflow_metadata_last_backup_timestamp_seconds",

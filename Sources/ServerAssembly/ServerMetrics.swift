@@ -102,7 +102,11 @@ enum ServerMetrics {
         tell("chunkflow_rebalance_blobs_left", figures.map { $0.slow.rebalance?.blobsLeft ?? 0 })
         registry.replace(
             "chunkflow_metadata_last_backup_timestamp_seconds",
-            with: figures.map { [([("kind", "client")], Double($0.lastBackupAt?.millisecondsSince1970 ?? 0) / 1_000)] } ?? [])
+            with: figures.map { figures in
+                [("client", figures.lastBackupAt), ("automatic", figures.lastSnapshotAt)].map { kind, time in
+                    ([("kind", kind)], Double(time?.millisecondsSince1970 ?? 0) / 1_000)
+                }
+            } ?? [])
         registry.replace(
             "chunkflow_repair_queue_by_reason_fragments",
             with: figures.map { figures in

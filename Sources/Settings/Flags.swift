@@ -46,6 +46,9 @@ public struct GatewayFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.chunkSize.flag, help: SettingsTable.chunkSize.help()) var chunkSize: String?
     @Option(name: SettingsTable.nodeGrace.flag, help: SettingsTable.nodeGrace.help()) var nodeGrace: String?
     @Option(name: SettingsTable.rebalanceRate.flag, help: SettingsTable.rebalanceRate.help()) var rebalanceRate: String?
+    @Option(name: SettingsTable.metadataSnapshotInterval.flag, help: SettingsTable.metadataSnapshotInterval.help())
+    var metadataSnapshotInterval: String?
+    @Option(name: SettingsTable.metadataSnapshots.flag, help: SettingsTable.metadataSnapshots.help()) var metadataSnapshots: String?
     @Option(name: SettingsTable.rootAccessKey.flag, help: SettingsTable.rootAccessKey.help()) var rootAccessKey: String?
     @Option(name: SettingsTable.rootSecretKey.flag, help: SettingsTable.rootSecretKey.help()) var rootSecretKey: String?
 
@@ -60,6 +63,8 @@ public struct GatewayFlags: ParsableArguments, Sendable {
             SettingsTable.chunkSize.description.name: chunkSize,
             SettingsTable.nodeGrace.description.name: nodeGrace,
             SettingsTable.rebalanceRate.description.name: rebalanceRate,
+            SettingsTable.metadataSnapshotInterval.description.name: metadataSnapshotInterval,
+            SettingsTable.metadataSnapshots.description.name: metadataSnapshots,
             SettingsTable.rootAccessKey.description.name: rootAccessKey,
             SettingsTable.rootSecretKey.description.name: rootSecretKey,
         ]

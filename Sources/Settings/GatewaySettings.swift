@@ -22,6 +22,10 @@ public struct GatewaySettings: Hashable, Sendable {
     public let nodeGraceSeconds: Int
     /// Bytes a second that move to each node, because the layout changed or to repair; 0 for no limit.
     public let rebalanceBytesPerSecond: Int
+    /// Time between two snapshots of the metadata that are kept on the storage nodes; nil for none.
+    public let metadataSnapshotInterval: Duration?
+    /// How many of them are kept.
+    public let metadataSnapshots: Int
     /// The S3 root user; nil for none.
     public let rootKey: RootKey?
 
@@ -36,6 +40,9 @@ public struct GatewaySettings: Hashable, Sendable {
         chunkSize = try reader.required(SettingsTable.chunkSize)
         nodeGraceSeconds = try reader.required(SettingsTable.nodeGrace)
         rebalanceBytesPerSecond = try reader.required(SettingsTable.rebalanceRate)
+        let interval = try reader.required(SettingsTable.metadataSnapshotInterval)
+        metadataSnapshotInterval = interval > 0 ? .seconds(interval) : nil
+        metadataSnapshots = try reader.required(SettingsTable.metadataSnapshots)
         rootKey = try RootKey(reader)
     }
 

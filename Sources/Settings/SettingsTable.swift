@@ -9,7 +9,7 @@ public enum SettingsTable {
         advertise.description,
         join.description, storageNodes.description, dataDirectory.description, nodes.description, zone.description,
         replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
-        rebalanceRate.description,
+        rebalanceRate.description, metadataSnapshotInterval.description, metadataSnapshots.description,
         scrubPeriod.description, durability.description, clusterSecret.description, adminToken.description,
         rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, otlpEndpoint.description,
         traceSample.description, shutdownTimeout.description,
@@ -28,6 +28,9 @@ public enum SettingsTable {
     static let nodeGraceLimits = 1...2_592_000
     /// Bytes a second.
     static let rebalanceRateLimits = 0...(1 << 40)
+    /// Seconds.
+    static let metadataSnapshotIntervalLimits = 0...2_592_000
+    static let metadataSnapshotLimits = 1...100
     /// Seconds.
     static let scrubPeriodLimits = 0...315_360_000
     /// Seconds.
@@ -155,6 +158,21 @@ public enum SettingsTable {
         guard let byteCount = text == "0" ? 0 : ByteSize(text)?.byteCount, rebalanceRateLimits.contains(byteCount) else { return nil }
         return byteCount
     }
+
+    static let metadataSnapshotInterval = Setting(
+        "metadata-snapshot-interval", environment: "CHUNKFLOW_METADATA_SNAPSHOT_INTERVAL", defaults: inGateways("3600"),
+        placeholder: "seconds",
+        help:
+            "How often the metadata, when they have changed, are stored on the storage nodes too, from where they can be rebuilt, in seconds; 0 for never.",
+        accepted:
+            "a whole number of seconds from \(metadataSnapshotIntervalLimits.lowerBound) to \(metadataSnapshotIntervalLimits.upperBound)",
+        parse: number(in: metadataSnapshotIntervalLimits))
+
+    static let metadataSnapshots = Setting(
+        "metadata-snapshots", environment: "CHUNKFLOW_METADATA_SNAPSHOTS", defaults: inGateways("3"), placeholder: "count",
+        help: "Snapshots of the metadata that are kept on the storage nodes.",
+        accepted: "a whole number from \(metadataSnapshotLimits.lowerBound) to \(metadataSnapshotLimits.upperBound)",
+        parse: number(in: metadataSnapshotLimits))
 
     static let scrubPeriod = Setting(
         "scrub-period", environment: "CHUNKFLOW_SCRUB_PERIOD", defaults: [.server: "2592000", .storage: "2592000"], placeholder: "seconds",

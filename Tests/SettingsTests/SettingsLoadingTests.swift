@@ -47,6 +47,7 @@ struct SettingsLoadingTests {
         "data-dir": "/srv/x", "nodes": "7", "zone": "r1", "replicas": "5", "write-quorum": "1", "storage-class": "ec-4-2",
         "chunk-size": "1MiB",
         "node-grace": "60", "rebalance-rate": "1MiB", "scrub-period": "60",
+        "metadata-snapshot-interval": "60", "metadata-snapshots": "5",
         "durability": "none", "cluster-secret": "cluster-secret", "root-access-key": "root", "root-secret-key": "root-secret",
         "log-level": "debug", "shutdown-timeout": "5",
     ]

@@ -14,7 +14,7 @@ struct SettingsRefusalTests {
         ("storage-class", "replicated-0"), ("storage-class", "ec-4"),
         ("chunk-size", "65KiB"), ("chunk-size", "128MiB"), ("chunk-size", "8 MB"), ("durability", "fast"), ("log-level", "verbose"),
         ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("node-grace", "0"), ("node-grace", "10m"), ("rebalance-rate", "fast"),
-        ("rebalance-rate", "1GB"), ("root-access-key", "a"),
+        ("rebalance-rate", "1GB"), ("metadata-snapshot-interval", "1h"), ("metadata-snapshots", "0"), ("root-access-key", "a"),
     ]
 
     @Test("a wrong value is refused in one line with setting, value, origin and what is accepted", arguments: wrong)

@@ -42,6 +42,8 @@ struct SettingsTableTests {
                 (executable, "chunk-size", "CHUNKFLOW_CHUNK_SIZE", "8MiB"),
                 (executable, "node-grace", "CHUNKFLOW_NODE_GRACE", "600"),
                 (executable, "rebalance-rate", "CHUNKFLOW_REBALANCE_RATE", "1024MiB"),
+                (executable, "metadata-snapshot-interval", "CHUNKFLOW_METADATA_SNAPSHOT_INTERVAL", "3600"),
+                (executable, "metadata-snapshots", "CHUNKFLOW_METADATA_SNAPSHOTS", "3"),
                 (executable, "root-access-key", "CHUNKFLOW_ROOT_ACCESS_KEY", nil),
                 (executable, "root-secret-key", "CHUNKFLOW_ROOT_SECRET_KEY", nil),
             ]

@@ -32,6 +32,13 @@ public enum MetadataRestore {
         try run(backup: backup, database: database, replacing: replacing, at: time) { _ in }
     }
 
+    /// Whether ``run(backup:database:replacing:at:)`` could begin now: for those who make the backup first.
+    /// - Throws: ``MetadataError/locked(path:)``, ``MetadataError/conflict(detail:)``, ``MetadataError/failure(detail:)``.
+    public static func checkPlace(_ database: String, replacing: Bool) throws {
+        guard replacing || !DurableFiles.exists(database) else { throw MetadataError.conflict(detail: "\(database) exists already") }
+        try FileLock(path: database + ".lock").release()
+    }
+
     /// What a crash finds on the disk, in the order in which it comes about.
     package enum Step: CaseIterable, Sendable {
         case copied, kept, removed, alone, placed

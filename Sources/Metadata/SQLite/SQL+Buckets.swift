@@ -22,6 +22,7 @@ extension SQL {
 
     private static let bucketColumns = "buckets.id, buckets.name, buckets.created_at, owner, versioning, is_locking"
     static let bucket = "SELECT \(bucketColumns) FROM buckets WHERE name = ?"
+    static let bucketName = "SELECT name FROM buckets WHERE id = ?"
     static let bucketByID = "SELECT \(bucketColumns) FROM buckets WHERE id = ?"
     /// As many rows as documents; one, whose last columns are null, for a bucket without.
     static let bucketWithDocuments = """

@@ -4,10 +4,16 @@ internal import GRDB
 
 extension SQLiteMetadataStore {
     public func ensureBucket(named name: String, at time: Timestamp) async throws -> BucketRecord {
-        try await write { transaction in
+        let bucket = try await write(isChange: { !$0.isInternal }) { transaction in
             if let row = try transaction.row(SQL.bucket, [Data(name.utf8)]) { return try row.bucket() }
             return try transaction.insertBucket(named: name, owner: nil, isLocking: false, at: time)
         }
+        note(bucket)
+        return bucket
+    }
+
+    public func buckets() async throws -> [BucketRecord] {
+        try await buckets(ownedBy: nil, prefix: "", after: nil, limit: Int(Int32.max))
     }
 
     public func bucket(named name: String) async throws -> BucketRecord? {

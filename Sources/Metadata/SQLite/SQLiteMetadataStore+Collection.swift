@@ -33,7 +33,7 @@ extension SQLiteMetadataStore {
     }
 
     public func addGarbage(_ blobs: [BlobRecord], at time: Timestamp) async throws {
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             for blob in blobs where try transaction.row(SQL.references, [blob.id.data]) == nil {
                 try transaction.run(
                     SQL.insertGarbage,
@@ -46,7 +46,7 @@ extension SQLiteMetadataStore {
     }
 
     public func removeGarbage(_ blobs: [BlobID]) async throws {
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             for blob in blobs {
                 try transaction.run(SQL.deleteGarbage, [blob.data])
                 transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepairsOfBlob, [blob.data]))

@@ -9,7 +9,7 @@ extension SQLiteMetadataStore {
     public func acquireLease(
         named name: String, for holder: LeaseHolder, replacing seen: LeaseRecord?
     ) async throws -> LeaseRecord {
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             try transaction.run(SQL.insertLease, [name])
             if try transaction.run(SQL.renewLease, [name, holder.data]) == 0 {
                 try transaction.run(SQL.takeLease, [holder.data, name, seen?.holder?.data, seen?.epoch, seen?.renewals])
@@ -23,6 +23,6 @@ extension SQLiteMetadataStore {
     }
 
     public func releaseLease(named name: String, by holder: LeaseHolder) async throws {
-        try await write { transaction in _ = try transaction.run(SQL.releaseLease, [name, holder.data]) }
+        try await write(isChange: { _ in false }) { transaction in _ = try transaction.run(SQL.releaseLease, [name, holder.data]) }
     }
 }

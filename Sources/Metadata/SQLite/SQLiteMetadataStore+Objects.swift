@@ -28,7 +28,7 @@ extension SQLiteMetadataStore {
     }
 
     public func deleteObject(in bucket: BucketID, key: String, at time: Timestamp) async throws -> Bool {
-        try await write { transaction in
+        try await write(isChange: { $0 && !self.isInternal(bucket) }) { transaction in
             let key = StoredKey(bucket: bucket, key: key)
             guard try transaction.latestObject(of: key) != nil else { return false }
             _ = try transaction.delete(

@@ -4,7 +4,7 @@ internal import GRDB
 extension SQLiteMetadataStore {
     public func enqueueRepairs(_ repairs: [RepairRecord]) async throws {
         if repairs.isEmpty { return }
-        try await write { try $0.enqueue(repairs) }
+        try await write(isChange: { _ in false }) { try $0.enqueue(repairs) }
     }
 
     public func dueRepairs(at time: Timestamp, nodes: [NodeID], limit: Int) async throws -> [RepairRecord] {
@@ -23,7 +23,7 @@ extension SQLiteMetadataStore {
 
     public func finishRepairs(_ repairs: [RepairRecord]) async throws {
         if repairs.isEmpty { return }
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             for repair in repairs where try transaction.run(SQL.deleteRepair, repair.key) > 0 {
                 transaction.counters.repairs -= 1
                 try transaction.countMargin(of: repair.fragment.chunk)
@@ -44,7 +44,7 @@ extension SQLiteMetadataStore {
     }
 
     public func dropRepairs(on node: NodeID) async throws {
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             try transaction.run(SQL.countMarginWithout, [node.data])
             transaction.counters.repairs -= Int64(try transaction.run(SQL.deleteRepairsOfNode, [node.data]))
         }
@@ -52,7 +52,7 @@ extension SQLiteMetadataStore {
 
     public func postponeRepairs(_ repairs: [RepairRecord], until time: Timestamp) async throws {
         if repairs.isEmpty { return }
-        try await write { transaction in
+        try await write(isChange: { _ in false }) { transaction in
             for repair in repairs { try transaction.run(SQL.postponeRepair, [time.millisecondsSince1970] + repair.key) }
         }
     }

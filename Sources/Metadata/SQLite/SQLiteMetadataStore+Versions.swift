@@ -5,7 +5,7 @@ internal import GRDB
 extension SQLiteMetadataStore {
     public func commit(_ object: ObjectRecord, condition: WriteCondition, repairs: [RepairRecord]) async throws -> CommittedVersion {
         let row = try ObjectRow(object)
-        return try await write { transaction in
+        return try await write(isChange: { _ in !self.isInternal(object.bucket) }) { transaction in
             let committed = try transaction.put(row, condition: condition)
             try transaction.enqueue(repairs)
             return committed

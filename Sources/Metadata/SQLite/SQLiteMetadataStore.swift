@@ -35,6 +35,9 @@ public final class SQLiteMetadataStore: MetadataStore {
     /// Two to the same path would share a file; two at all would only take each other's disk.
     let backups = AsyncPermits(count: 1)
     let rowsListed = RowCount()
+    private let changes = Atomic(0)
+    /// Buckets of the store's own, of which nothing counts.
+    private let internalBuckets = Mutex<Set<BucketID>>([])
     private let isClosed = Mutex(false)
 
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
@@ -123,8 +126,20 @@ public final class SQLiteMetadataStore: MetadataStore {
         if isClosed.withLock({ $0 }) { throw MetadataError.closed }
     }
 
+    /// Known from the first time that somebody asks for the bucket by its name: nobody writes to it before.
+    func isInternal(_ bucket: BucketID) -> Bool { internalBuckets.withLock { $0.contains(bucket) } }
+
+    func note(_ bucket: BucketRecord) {
+        if bucket.isInternal { internalBuckets.withLock { _ = $0.insert(bucket.id) } }
+    }
+
+    public var changeCount: Int { changes.load(ordering: .relaxed) }
+
     /// Runs `body` in a transaction, together with whatever else is waiting; returns when that is durable.
-    func write<Value: Sendable>(_ body: @escaping @Sendable (inout WriteTransaction) throws -> Value) async throws -> Value {
+    /// - Parameter isChange: whether it counts for ``changeCount``, judged by what `body` returned.
+    func write<Value: Sendable>(
+        isChange: (Value) -> Bool = { _ in true }, _ body: @escaping @Sendable (inout WriteTransaction) throws -> Value
+    ) async throws -> Value {
         try checkOpen()
         let answer = Answer<Value>()
         do {
@@ -136,6 +151,8 @@ public final class SQLiteMetadataStore: MetadataStore {
             throw MetadataError(error)
         }
         guard let value = answer.value.withLock({ $0 }) else { preconditionFailure("a request that was committed has been run") }
+        // After the commit: a backup that was made in between is followed by one too many, never by one too few.
+        if isChange(value) { changes.add(1, ordering: .relaxed) }
         return value
     }
 

@@ -31,6 +31,13 @@ extension WriteTransaction {
         return versioning
     }
 
+    /// What is in the store's own buckets counts in no total.
+    private mutating func count(objects: Int64, bytes: Int64, in bucket: BucketID) throws {
+        guard let row = try row(SQL.bucketName, [bucket.value]), !BucketRecord.isInternal(name: try row.bytes(0)) else { return }
+        counters.objects += objects
+        counters.bytes += bytes
+    }
+
     /// The latest version, if it is an object.
     func latestObject(of key: StoredKey) throws -> StoredVersion? { try row(SQL.storedObject, key.arguments).map(StoredVersion.init) }
 
@@ -66,8 +73,7 @@ extension WriteTransaction {
             for (position, blob) in object.blobs.enumerated() { try run(SQL.insertVersionBlob, [version.data, position, blob.id.data]) }
         }
         for part in parts { try run(SQL.insertVersionPart, part.arguments(of: version)) }
-        counters.objects += latest == nil ? 1 : 0
-        counters.bytes += object.byteCount - (latest?.byteCount ?? 0)
+        try count(objects: latest == nil ? 1 : 0, bytes: object.byteCount - (latest?.byteCount ?? 0), in: key.bucket)
         return committed
     }
 
@@ -160,14 +166,12 @@ extension WriteTransaction {
         let arguments = key.arguments + [next.version.data]
         try run(SQL.copyToLatest, arguments)
         try run(SQL.deleteVersion, arguments)
-        counters.objects += 1
-        counters.bytes += next.byteCount
+        try count(objects: 1, bytes: next.byteCount, in: key.bucket)
     }
 
     private mutating func deleteLatestRow(_ latest: StoredVersion, of key: StoredKey) throws {
         try run(SQL.deleteObject, key.arguments)
-        counters.objects -= 1
-        counters.bytes -= latest.byteCount
+        try count(objects: -1, bytes: -latest.byteCount, in: key.bucket)
     }
 
     /// Gives back what a version refers to.

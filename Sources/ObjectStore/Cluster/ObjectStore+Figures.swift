@@ -49,7 +49,7 @@ extension ObjectStore {
             let totals = try await self.metadata.totals()
             return MetadataFigures(
                 objectCount: totals.objectCount, byteCount: totals.byteCount, repairQueueLength: try await self.metadata.repairCount(),
-                lastBackupAt: try await self.metadata.moment(named: Self.backupMoment),
+                lastBackupAt: try await self.metadata.moment(named: Self.backupMoment), lastSnapshotAt: self.snapshots.currentAt,
                 slow: try await self.slowFigures.figures(at: self.time.monotonicNow(), maximumAge: Self.slowFigureAge) {
                     MetadataFigures.Slow(
                         repairs: try await self.metadata.repairBacklog(), garbage: try await self.metadata.garbageTotals(),
