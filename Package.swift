@@ -160,7 +160,7 @@ let package = Package(
         tests("ServerAssemblyTests", ["ServerAssembly", "Core", logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
-        tests("ObjectStoreTests", ["ObjectStore", "Metadata", "Placement", "Core", nioCore]),
+        tests("ObjectStoreTests", ["ChunkTransport", "ObjectStore", "Metadata", "Placement", "Core", nioCore]),
         tests(
             "SimulationTests",
             ["ErasureCoding", "ObjectStore", "ChunkTransport", "ChunkStore", "Metadata", "Placement", "Core", nioCore, logging]),

@@ -87,8 +87,12 @@ public enum ServerProcess {
 
     /// Its lines carry the id of the request, and the trace, that they are written for.
     static func logger(_ label: String, settings: ProcessSettings) -> Logger {
-        logLevel.value = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-        let output = LogOutput(settings.logFormat)
+        logger(label, level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info, format: settings.logFormat)
+    }
+
+    static func logger(_ label: String, level: Logger.Level, format: LogFormat = .auto) -> Logger {
+        logLevel.value = level
+        let output = LogOutput(format)
         let request = Logger.MetadataProvider { RequestScope.id.map { ["request_id": .string($0)] } ?? [:] }
         return Logger(
             label: label,

@@ -5,8 +5,8 @@ import ServerAssembly
 /// `chunkflow metadata SUBCOMMAND`
 struct MetadataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "metadata", abstract: "Back up the metadata, and restore them.",
-        subcommands: ClientCommands.metadata + [RestoreMetadataCommand.self])
+        commandName: "metadata", abstract: "Back up the metadata, restore them, and rebuild them from the storage nodes.",
+        subcommands: ClientCommands.metadata + [RestoreMetadataCommand.self, RebuildMetadataCommand.self])
 }
 
 /// `chunkflow metadata restore FILE --data-dir DIR`

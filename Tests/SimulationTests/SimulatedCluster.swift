@@ -31,7 +31,8 @@ final class SimulatedCluster: Sendable {
     let nodes: [SimulatedNode]
     private let seedCount: Int
     let configuration: StoreConfiguration
-    let metadata: SQLiteMetadataStore
+    private let database: Mutex<SQLiteMetadataStore>
+    private let directories = Mutex<[ScratchDirectory]>([])
     let journal = TransferJournal()
     private let distributor = Mutex<Distributor?>(nil)
 
@@ -44,9 +45,29 @@ final class SimulatedCluster: Sendable {
             SimulatedNode(number: number, scheduler: scheduler, peers: book, journal: journal)
         }
         for node in nodes { book.nodes.withLock { $0[node.id] = node } }
-        metadata = try await SQLiteMetadataStore.open(path: nil, executor: InlineExecutor(), logger: .silent)
+        database = Mutex(try await SQLiteMetadataStore.open(path: nil, executor: InlineExecutor(), logger: .silent))
         for node in nodes { try await node.start() }
         try await startDistributor()
+    }
+
+    var metadata: SQLiteMetadataStore { database.withLock { $0 } }
+
+    /// Has the next distributor work on other metadata.
+    func replaceMetadata(by other: SQLiteMetadataStore) { database.withLock { $0 = other } }
+
+    /// Makes metadata anew from what the members' disks have, and puts them in the place of those that there are.
+    /// - Parameter directory: empty.
+    func rebuildMetadata(
+        from members: [SimulatedNode]? = nil, options: MetadataRebuild.Options = .init(), directory: ScratchDirectory
+    ) async throws -> RebuildReport {
+        let rebuild = MetadataRebuild(
+            seeds: (members ?? nodes).map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, options: options,
+            directory: directory.path, time: scheduler, random: scheduler.random, executor: InlineExecutor(), logger: .silent)
+        let (backup, report) = try await rebuild.run()
+        // As long as the database in it is open.
+        directories.withLock { $0.append(directory) }
+        replaceMetadata(by: try await SQLiteMetadataStore.open(path: backup, executor: InlineExecutor(), logger: .silent))
+        return report
     }
 
     /// The distributor that runs now. Uploads that were begun on an earlier one fail or have failed.
@@ -111,9 +132,10 @@ final class SimulatedCluster: Sendable {
     }
 
     /// Every fragment on every node.
-    func inventory() async throws -> [NodeID: Set<FragmentID>] {
+    /// - Parameter asked: nil for all.
+    func inventory(of asked: [SimulatedNode]? = nil) async throws -> [NodeID: Set<FragmentID>] {
         var inventory: [NodeID: Set<FragmentID>] = [:]
-        for node in nodes {
+        for node in asked ?? nodes {
             var cursor: ListCursor?
             var fragments: Set<FragmentID> = []
             repeat {

@@ -20,6 +20,8 @@ public struct MetadataFigures: Sendable {
     public let repairQueueLength: Int
     /// When the last backup was made that reached a client whole; nil before the first.
     public let lastBackupAt: Timestamp?
+    /// Until when the newest snapshot on the storage nodes has everything; nil before the first.
+    public let lastSnapshotAt: Timestamp?
     public let slow: Slow
 
     /// What a pass over a table says: up to ``ObjectStore/slowFigureAge`` old.
