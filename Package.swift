@@ -117,7 +117,11 @@ let package = Package(
             // In the executable: a container has nothing beside it.
             resources: [.embedInCode("openapi.yaml"), .embedInCode("docs.css")], swiftSettings: swiftSettings),
         library(
-            "AdminAPI", ["APIDescription", "ChunkTransport", "Core", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore, nioHTTP1]),
+            "AdminAPI",
+            [
+                "APIDescription", "ChunkTransport", "Core", "ErasureCoding", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore,
+                nioHTTP1,
+            ]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",

@@ -9,6 +9,7 @@ public import ObjectStore
 public struct AdministrationRoutes: Sendable {
     /// Bytes of a request's body.
     private static let longestBody = 64 * 1024
+    private static let bucketsOnPage = 1_000
 
     private let administration: any ClusterAdministration
 
@@ -40,6 +41,15 @@ public struct AdministrationRoutes: Sendable {
                 let change = LayoutChange.setWeight(try Self.node(parameters["node"]), try Self.weight(document.weight))
                 return try await make(change, force: document.force)
             },
+            Route(.GET, "/cluster/buckets") { request, _ in try await buckets(request) },
+            Route(.PUT, "/cluster/buckets/{bucket}/storage-class") { request, parameters in
+                let name = parameters["bucket"]
+                let order = try await Self.body(request, as: StorageClassDocument.self)
+                let status = try await asking {
+                    try await $0.setStorageClass(order.storageClass, ofBucket: name, reencode: order.reencode)
+                }
+                return try Self.answer(BucketDocument(status))
+            },
             Route(.POST, "/cluster/pause") { _, _ in try await pause(true) },
             Route(.POST, "/cluster/resume") { _, _ in try await pause(false) },
         ]
@@ -54,6 +64,13 @@ public struct AdministrationRoutes: Sendable {
 
     private func make(_ change: LayoutChange, force: Bool) async throws -> HTTPResponse {
         try Self.answer(LayoutPlanDocument(try await asking { try await $0.apply(change, force: force) }))
+    }
+
+    private func buckets(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let cursor = try request.target.queryValue("cursor")
+        let buckets = try await asking { try await $0.buckets(after: cursor, limit: Self.bucketsOnPage) }
+        let nextCursor = buckets.count == Self.bucketsOnPage ? buckets.last?.name : nil
+        return try Self.answer(BucketListDocument(buckets: buckets.map(BucketDocument.init), nextCursor: nextCursor))
     }
 
     private func pause(_ isPaused: Bool) async throws -> HTTPResponse {
@@ -90,6 +107,11 @@ public struct AdministrationRoutes: Sendable {
         return weight
     }
 
+    static func address(_ text: String) throws -> String {
+        guard HostPort(text).map({ $0.port > 0 }) == true else { throw malformed("address is host:port") }
+        return text
+    }
+
     static func malformed(_ detail: String) -> Problem {
         Problem(.badRequest, "malformed-order", title: "This cannot be asked of the cluster", detail: detail)
     }
@@ -109,11 +131,6 @@ public struct AdministrationRoutes: Sendable {
             throw Problem(error)
         }
     }
-    static func address(_ text: String) throws -> String {
-        guard HostPort(text).map({ $0.port > 0 }) == true else { throw malformed("address is host:port") }
-        return text
-    }
-
 }
 
 extension Problem {
@@ -122,6 +139,8 @@ extension Problem {
         switch error {
         case .unknownNode(let node):
             self.init(.notFound, "node-not-found", title: "There is no such node", detail: "no node has the id \(node)")
+        case .unknownBucket(let name):
+            self.init(.notFound, "bucket-not-found", title: "There is no such bucket", detail: "no bucket has the name \(name)")
         case .unreachable(let address, let detail):
             self.init(.badGateway, "node-unreachable", title: "The node does not answer", detail: "\(address): \(detail)")
         case .notAdmitted(let detail):

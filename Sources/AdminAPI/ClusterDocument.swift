@@ -81,6 +81,7 @@ struct ClusterDocument: Encodable {
     let objects: Objects
     let repairQueueLength: Int
     let rebalance: Rebalance?
+    let reencodings: [ReencodingDocument]
     let backgroundPaused: Bool
     let metadataSnapshotAt: String?
 
@@ -109,7 +110,7 @@ struct ClusterDocument: Encodable {
     }
 
     private enum CodingKeys: CodingKey {
-        case clusterID, nodes, layout, objects, repairQueueLength, rebalance, backgroundPaused, metadataSnapshotAt
+        case clusterID, nodes, layout, objects, repairQueueLength, rebalance, reencodings, backgroundPaused, metadataSnapshotAt
     }
 
     /// Every member is always there; `rebalance` is null when nothing moves, `metadataSnapshotAt` when there is no snapshot.
@@ -121,6 +122,7 @@ struct ClusterDocument: Encodable {
         try container.encode(objects, forKey: .objects)
         try container.encode(repairQueueLength, forKey: .repairQueueLength)
         try container.encode(rebalance, forKey: .rebalance)
+        try container.encode(reencodings, forKey: .reencodings)
         try container.encode(backgroundPaused, forKey: .backgroundPaused)
         try container.encode(metadataSnapshotAt, forKey: .metadataSnapshotAt)
     }
@@ -146,6 +148,7 @@ struct ClusterDocument: Encodable {
                 toVersion: $0.toVersion, blobsLeft: $0.blobsLeft, bytesLeft: $0.bytesLeft, movedBytes: $0.movedBytes,
                 bytesPerSecond: $0.bytesPerSecond, secondsLeft: $0.secondsLeft)
         }
+        reencodings = status.reencodings.map(ReencodingDocument.init)
         backgroundPaused = status.isBackgroundPaused
         metadataSnapshotAt = status.metadataSnapshotAt.map { CalendarDate($0).internetText }
     }

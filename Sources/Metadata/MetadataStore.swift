@@ -4,7 +4,7 @@ public import Core
 ///
 /// Every method is atomic, and durable when it returns. Concurrent writers of one key: the last commit wins, never a mix.
 /// Safe to call from any task. Throws ``MetadataError``.
-public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionStore, MultipartStore {
+public protocol MetadataStore: LeaseStore, AccountStore, BucketStore, VersionStore, MultipartStore, ReencodingStore {
     // MARK: Cluster
 
     /// The cluster's name: `fresh` is taken and kept by the first call ever, and given back by all later ones.

@@ -15,9 +15,12 @@ public struct BucketRecord: Hashable, Sendable {
     public let versioning: Versioning
     /// Whether its objects can be locked.
     public let isLocking: Bool
+    /// How its objects are stored that ask for nothing; nil for the cluster's default.
+    public let storageClass: String?
 
     public init(
-        id: BucketID, name: String, createdAt: Timestamp, owner: String? = nil, versioning: Versioning = .off, isLocking: Bool = false
+        id: BucketID, name: String, createdAt: Timestamp, owner: String? = nil, versioning: Versioning = .off, isLocking: Bool = false,
+        storageClass: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -25,13 +28,15 @@ public struct BucketRecord: Hashable, Sendable {
         self.owner = owner
         self.versioning = versioning
         self.isLocking = isLocking
+        self.storageClass = storageClass
     }
 
     /// Whether the bucket is the store's own: clients neither see nor name it, and what is in it counts in no total. No client's
     /// bucket can have such a name.
     public var isInternal: Bool { Self.isInternal(name: name.utf8) }
 
-    static func isInternal(name: some Collection<UInt8>) -> Bool { name.first == UInt8(ascii: ".") }
+    static func isInternal(name: some Collection<UInt8>) -> Bool { name.first == internalPrefix }
+    static let internalPrefix = UInt8(ascii: ".")
 }
 
 /// One version of an object. Versions of a key are ordered by this name: a later one is greater.

@@ -123,4 +123,14 @@ extension BlobDescriptor.Object {
             bucket: name.bucket.name, key: name.key, version: name.version.description, fileName: description.fileName,
             contentType: description.contentType, createdAt: createdAt.millisecondsSince1970)
     }
+
+    /// Of a version that is there already.
+    /// - Returns: nil for one whose content is not, byte for byte, one blob with its entity tag: only the metadata can tell what it is.
+    init?(_ version: ObjectRecord, in bucket: BucketRecord) {
+        guard version.blobs.count == 1, version.attributes.encryption == nil, !version.etag.contains("-") else { return nil }
+        self.init(
+            bucket: bucket.name, key: version.key, version: version.version.description, fileName: version.fileName,
+            contentType: version.contentType, createdAt: version.createdAt.millisecondsSince1970,
+            userMetadata: version.userMetadata.isEmpty ? nil : version.userMetadata)
+    }
 }

@@ -147,6 +147,8 @@ public struct ClusterStatus: Hashable, Sendable {
     public let repairQueueLength: Int
     /// nil when every fragment is where the current layout wants it.
     public let rebalance: RebalanceStatus?
+    /// Buckets whose objects are being stored anew.
+    public let reencodings: [ReencodingStatus]
     /// Whether movement in the background is stopped.
     public let isBackgroundPaused: Bool
     /// Until when a snapshot of the metadata, kept in the cluster, has everything; nil when there is none.
@@ -155,7 +157,8 @@ public struct ClusterStatus: Hashable, Sendable {
     public init(
         cluster: ClusterID, nodes: [NodeStatus], layoutVersion: Int, partitionCount: Int, replicas: Int, writeQuorum: Int,
         storageClass: String = "replicated", objectCount: Int64, byteCount: Int64, repairQueueLength: Int,
-        rebalance: RebalanceStatus? = nil, isBackgroundPaused: Bool = false, metadataSnapshotAt: Timestamp? = nil
+        rebalance: RebalanceStatus? = nil, reencodings: [ReencodingStatus] = [], isBackgroundPaused: Bool = false,
+        metadataSnapshotAt: Timestamp? = nil
     ) {
         self.cluster = cluster
         self.nodes = nodes
@@ -168,6 +171,7 @@ public struct ClusterStatus: Hashable, Sendable {
         self.byteCount = byteCount
         self.repairQueueLength = repairQueueLength
         self.rebalance = rebalance
+        self.reencodings = reencodings
         self.isBackgroundPaused = isBackgroundPaused
         self.metadataSnapshotAt = metadataSnapshotAt
     }

@@ -18,8 +18,8 @@ public final class ObjectStore: FileStore, Sendable {
     let nodes: ClusterNodes
     let map: ClusterMap
     let cluster: ClusterID
-    let fileBucket: BucketRecord
     let snapshots: MetadataSnapshots
+    private let knownFileBucket: Mutex<BucketRecord>
     let time: any TimeSource
     let random: any RandomSource
     let digestExecutor: any BlockingExecutor
@@ -34,6 +34,10 @@ public final class ObjectStore: FileStore, Sendable {
     let uploadMemory: MemoryBudget
     let background: BackgroundControl
     let rebalance = RebalanceProgress()
+    /// Of what is stored anew for the class of its bucket.
+    let reencodedRecently = RebalanceProgress()
+    /// Raised when objects are to be stored anew.
+    let reencodingRequested = Signal()
     /// Held while the members or the layout change.
     let layoutChanges = AsyncPermits(count: 1)
     /// Raised when blobs may not be where the current layout wants them.
@@ -79,7 +83,7 @@ public final class ObjectStore: FileStore, Sendable {
         startedAt = time.now()
         uploadMemory = MemoryBudget(byteCount: configuration.uploadMemory)
         do {
-            fileBucket = try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt)
+            knownFileBucket = Mutex(try await metadata.ensureBucket(named: Self.fileBucketName, at: startedAt))
             snapshots = try await MetadataSnapshots(metadata, at: startedAt)
             background.setPaused(try await metadata.flag(named: Self.pausedFlag))
             orphansKeptUntil = try await metadata.restoredAt()?.advanced(by: configuration.restoreGrace)
@@ -101,6 +105,8 @@ public final class ObjectStore: FileStore, Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.nodes.probeForever() }
             group.addTask { await coordinator.run { await self.runBackground() } }
+            // Another distributor may be told how files are to be stored.
+            if !metadata.isExclusive { group.addTask { await self.watchFileBucketForever() } }
         }
     }
 
@@ -113,6 +119,20 @@ public final class ObjectStore: FileStore, Sendable {
             group.addTask { await self.rebalanceForever() }
             group.addTask { await self.watchMembersForever() }
             if let interval = configuration.snapshotInterval { group.addTask { await self.snapshotForever(every: interval) } }
+            group.addTask { await self.reencodeForever() }
+        }
+    }
+
+    /// The bucket of uploaded files, with the class that it was last seen to have.
+    var fileBucket: BucketRecord { knownFileBucket.withLock { $0 } }
+
+    func note(_ bucket: BucketRecord) {
+        knownFileBucket.withLock { if $0.id == bucket.id { $0 = bucket } }
+    }
+
+    private func watchFileBucketForever() async {
+        while (try? await time.sleep(for: configuration.backgroundInterval)) != nil {
+            if let bucket = try? await metadata.bucket(named: Self.fileBucketName) { note(bucket) }
         }
     }
 
@@ -120,8 +140,11 @@ public final class ObjectStore: FileStore, Sendable {
     public func beginShutdown() { running.withLock { $0 = false } }
 
     public func clusterStatus() async throws -> ClusterStatus {
-        let (totals, repairCount, movement) = try await committing {
-            (try await self.metadata.totals(), try await self.metadata.repairCount(), try await self.movement())
+        let (totals, repairCount, movement, reencodings) = try await committing {
+            (
+                try await self.metadata.totals(), try await self.metadata.repairCount(), try await self.movement(),
+                try await self.reencodingStatus()
+            )
         }
         let layout = map.current
         return ClusterStatus(
@@ -129,7 +152,7 @@ public final class ObjectStore: FileStore, Sendable {
             replicas: configuration.replicas, writeQuorum: configuration.writeQuorum,
             storageClass: defaultStorageClass(in: layout).resolved(replicas: configuration.replicas).description,
             objectCount: totals.objectCount,
-            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status,
+            byteCount: totals.byteCount, repairQueueLength: repairCount, rebalance: movement?.status, reencodings: reencodings,
             isBackgroundPaused: background.isPaused, metadataSnapshotAt: snapshots.currentAt)
     }
 

@@ -1,5 +1,6 @@
 import ClusterService
 import Core
+import ErasureCoding
 import Logging
 import ObjectStore
 import StorageService
@@ -35,9 +36,13 @@ final class ScriptedAdministration: ClusterAdministration {
     func clusterStatus() async throws -> ClusterStatus { throw NotScripted() }
     func layoutStatus() async throws -> LayoutStatus { throw NotScripted() }
     func plan(_ change: LayoutChange) async throws -> LayoutPlan { throw NotScripted() }
-    func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan { throw NotScripted() }
     func planAddition(at address: String) async throws -> LayoutPlan { throw NotScripted() }
+    func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan { throw NotScripted() }
     func addNode(at address: String) async throws -> NodeID { throw NotScripted() }
+    func buckets(after name: String?, limit: Int) async throws -> [BucketStatus] { throw NotScripted() }
+    func setStorageClass(_ storageClass: StorageClass?, ofBucket name: String, reencode: Bool) async throws -> BucketStatus {
+        throw NotScripted()
+    }
     func setBackgroundPaused(_ isPaused: Bool) async throws { throw NotScripted() }
 }
 

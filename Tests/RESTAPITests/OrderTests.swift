@@ -1,5 +1,6 @@
 import AdminAPI
 import Core
+import ErasureCoding
 import Foundation
 import HTTPEdge
 import Logging
@@ -65,7 +66,9 @@ struct OrderTests {
     @Test(
         "a plan is of exactly one change, with nothing beside it",
         arguments: [
-            (#"{"drain":"NODE"}"#, UInt(200)), (#"{"setWeight":{"node":"NODE","weight":0.5}}"#, 200), ("{}", 400), ("", 400),
+            (#"{"drain":"NODE"}"#, UInt(200)), (#"{"add":"10.0.0.14:9001"}"#, 200), (#"{"add":"10.0.0.14"}"#, 400),
+            (#"{"add":"10.0.0.14:9001","drain":"NODE"}"#, 400), (#"{"setWeight":{"node":"NODE","weight":0.5}}"#, 200), ("{}", 400),
+            ("", 400),
             (#"{"drain":"NODE","remove":"NODE"}"#, 400), (#"{"drain":"NODE","remove":null}"#, 400),
             (#"{"drain":"NODE","force":true}"#, 400),
             (#"{"drain":"node"}"#, 400), (#"{"setWeight":{"node":"NODE"}}"#, 400), (#"{"setWeight":{"node":"NODE","weight":0}}"#, 400),
@@ -83,6 +86,21 @@ struct OrderTests {
         ])
     func nodesAreAddedAtAddresses(_ body: String, _ status: UInt) async throws {
         #expect(try await Self.order(.POST, "nodes", body, of: RecordedAdministration()) == status)
+    }
+
+    @Test(
+        "a bucket gets a class that there is, or the default, and nothing is stored anew that nobody asked for",
+        arguments: [
+            (#"{"storageClass":"ec-4-2"}"#, "files: ec-4-2"), (#"{"storageClass":"default"}"#, "files: nil"),
+            (#"{"storageClass":"replicated-3","reencode":true}"#, "files: replicated-3, what is there too"),
+            (#"{"storageClass":"ec-4-2","reencode":false}"#, "files: ec-4-2"), (#"{"storageClass":"ec-0-9"}"#, nil),
+            (#"{"storageClass":null}"#, nil), (#"{"reencode":true}"#, nil), ("{}", nil), (#"{"storageClass":"ec-4-2","force":true}"#, nil),
+            (#"{"storageClass":"ec-4-2","reencode":"yes"}"#, nil),
+        ])
+    func storageClasses(_ body: String, _ taken: String?) async throws {
+        let cluster = RecordedAdministration()
+        let status = try await Self.order(.PUT, "buckets/files/storage-class", body, of: cluster)
+        #expect(status == (taken == nil ? 400 : 200) && cluster.classes == [taken].compactMap { $0 })
     }
 
     @Test("what makes no sense in the cluster's state is a conflict, not a mistake in the request")
@@ -103,6 +121,10 @@ final class RecordedAdministration: ClusterAdministration {
     private struct NotAsked: Error {}
 
     private let state = Mutex((orders: [Order](), failure: AdministrationError?.none))
+    private let classesSet = Mutex<[String]>([])
+
+    /// What buckets were given.
+    var classes: [String] { classesSet.withLock { $0 } }
 
     var orders: [Order] { state.withLock { $0.orders } }
     func fail(with error: AdministrationError) { state.withLock { $0.failure = error } }
@@ -123,6 +145,12 @@ final class RecordedAdministration: ClusterAdministration {
         return try await plan(change)
     }
 
+    func buckets(after name: String?, limit: Int) async throws -> [BucketStatus] { [] }
+    func setStorageClass(_ storageClass: StorageClass?, ofBucket name: String, reencode: Bool) async throws -> BucketStatus {
+        let text = "\(name): \(storageClass?.description ?? "nil")\(reencode ? ", what is there too" : "")"
+        classesSet.withLock { $0.append(text) }
+        return BucketStatus(name: name, storageClass: storageClass, reencoding: nil)
+    }
     func addNode(at address: String) async throws -> NodeID { NodeID(uuid: UUIDv7(high: 3, low: 4)) }
     func setBackgroundPaused(_ isPaused: Bool) async throws {}
     func clusterStatus() async throws -> ClusterStatus { throw NotAsked() }

@@ -108,8 +108,8 @@ struct ProblemTests {
     private static func ofAdministration() async throws -> [String: UInt] {
         let node = NodeID(uuid: UUIDv7(high: 1, low: 1))
         let errors: [AdministrationError] = [
-            .unknownNode(node), .unreachable(address: "", detail: ""), .notAdmitted(detail: ""), .removed(node), .refused(detail: ""),
-            .invalid(detail: ""),
+            .unknownNode(node), .unknownBucket("archive"), .unreachable(address: "", detail: ""), .notAdmitted(detail: ""), .removed(node),
+            .refused(detail: ""), .invalid(detail: ""),
         ]
         var problems: [String: UInt] = [:]
         for error in errors {
@@ -178,6 +178,8 @@ private struct FailingAdministration: ClusterAdministration {
     func planAddition(at address: String) async throws -> LayoutPlan { throw error }
     func apply(_ change: LayoutChange, force: Bool) async throws -> LayoutPlan { throw error }
     func addNode(at address: String) async throws -> NodeID { throw error }
+    func buckets(after name: String?, limit: Int) async throws -> [BucketStatus] { throw error }
+    func setStorageClass(_ storageClass: StorageClass?, ofBucket name: String, reencode: Bool) async throws -> BucketStatus { throw error }
     func join(_ request: JoinRequest) async throws -> JoinAnswer { throw error }
     func setBackgroundPaused(_ isPaused: Bool) async throws { throw error }
 }

@@ -82,10 +82,14 @@ struct RoomTests {
         let share = Self.fileCount * Self.fileSize * 2 / 3
         try Self.withCluster(room: share / 2) { cluster, store, tight in
             _ = try await store.apply(.remove(tight), force: true)
+            // The others have everything then.
+            try await cluster.scheduler.sleep(for: .seconds(120))
+            #expect(try await store.clusterStatus().rebalance == nil)
             _ = try await store.apply(.restore(tight), force: false)
         }
         try Self.withCluster(room: 100_000) { cluster, store, tight in
             _ = try await store.apply(.remove(tight), force: true)
+            try await cluster.scheduler.sleep(for: .seconds(120))
             for (node, fragments) in try await cluster.inventory() where node == tight {
                 try await cluster.nodes[2].delete(fragments.sorted())
             }

@@ -38,6 +38,7 @@ public struct StatusCommand: ClientCommand {
         if let objects = cluster.objects { lines.append("objects    \(objects.count), \(formatBytes(objects.bytes))") }
         if let waiting = cluster.repairQueueLength { lines.append("to repair  \(waiting)") }
         if let rebalance = cluster.rebalance { lines.append(line(rebalance)) }
+        lines += (cluster.reencodings ?? []).map(\.line)
         if cluster.backgroundPaused == true { lines.append("background work is paused") }
         for node in cluster.nodes {
             for disk in node.disks ?? [] where disk.state == ClusterDescription.Disk.failing { lines.append(line(disk, of: node)) }

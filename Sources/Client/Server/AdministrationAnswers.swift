@@ -34,3 +34,49 @@ package struct LayoutPlanDescription: Decodable, Sendable {
 package struct AddedNode: Decodable, Sendable {
     package let node: String
 }
+
+/// How a bucket's objects are stored.
+package struct BucketDescription: Decodable, Sendable {
+    package let name: String
+    /// nil for the cluster's default.
+    package let storageClass: String?
+    /// nil when nothing is being stored anew.
+    package let reencoding: ReencodingDescription?
+}
+
+/// One page of the list of buckets.
+package struct BucketPage: Decodable, Sendable {
+    package let buckets: [BucketDescription]
+    /// nil on the last page.
+    package let nextCursor: String?
+}
+
+/// How far the objects of a bucket have been brought to its class.
+package struct ReencodingDescription: Codable, Sendable {
+    package let bucket: String
+    package let storageClass: String
+    package let objectCount: Int64
+    package let examinedCount: Int64
+    package let reencodedCount: Int64
+    package let reencodedBytes: Int64
+    package let failedCount: Int64
+    /// Over the last minute.
+    package let bytesPerSecond: Int64
+
+    /// For people.
+    var line: String {
+        var line = "storing \(bucket.printable) anew as \(storageClass.printable): \(examinedCount) of \(objectCount) objects looked at, "
+        line += "\(reencodedCount) (\(formatBytes(reencodedBytes))) written"
+        if bytesPerSecond > 0 { line += ", \(formatBytes(bytesPerSecond))/s" }
+        if failedCount > 0 { line += ", \(failedCount) to be tried again" }
+        return line
+    }
+}
+
+/// The body of an order that sets how a bucket's objects are stored.
+struct StorageClassOrder: Encodable {
+    /// Or `default` for the cluster's.
+    let storageClass: String
+    /// Left out unless it is true.
+    let reencode: Bool?
+}

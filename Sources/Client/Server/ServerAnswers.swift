@@ -108,6 +108,8 @@ package struct ClusterDescription: Codable, Sendable {
     package let repairQueueLength: Int?
     /// nil when everything is where it should be; servers before layouts could change do not say.
     package let rebalance: Rebalance?
+    /// nil from servers that cannot store objects anew.
+    package let reencodings: [ReencodingDescription]?
     package let backgroundPaused: Bool?
 }
 

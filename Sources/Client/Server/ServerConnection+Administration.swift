@@ -31,6 +31,20 @@ extension ServerConnection {
         try await document(request(.POST, ["cluster", "nodes"], AddNodeOrder(address: address)))
     }
 
+    package func buckets(after cursor: String?) async throws -> BucketPage {
+        let query = cursor.map { [(name: "cursor", value: $0)] } ?? []
+        let bytes = try await answer(to: HTTPClientRequest(url: server.url(["cluster", "buckets"], query: query)))
+        return try decode(BucketPage.self, from: bytes)
+    }
+
+    /// - Parameter storageClass: `default` for the cluster's.
+    package func setStorageClass(
+        _ storageClass: String, ofBucket name: String, reencode: Bool
+    ) async throws -> ServerDocument<BucketDescription> {
+        let order = StorageClassOrder(storageClass: storageClass, reencode: reencode ? true : nil)
+        return try await document(request(.PUT, ["cluster", "buckets", name, "storage-class"], order))
+    }
+
     /// Stops or resumes what moves in the background.
     package func setBackgroundPaused(_ isPaused: Bool) async throws {
         _ = try await answer(to: request(.POST, ["cluster", isPaused ? "pause" : "resume"]))

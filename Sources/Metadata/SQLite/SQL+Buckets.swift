@@ -20,7 +20,8 @@ extension SQL {
     static let setAccessKey = "UPDATE access_keys SET is_enabled = ? WHERE access_key = ?"
     static let deleteAccessKey = "DELETE FROM access_keys WHERE access_key = ?"
 
-    private static let bucketColumns = "buckets.id, buckets.name, buckets.created_at, owner, versioning, is_locking"
+    /// In the order of `Row.bucket()`.
+    static let bucketColumns = "buckets.id, buckets.name, buckets.created_at, owner, versioning, is_locking, storage_class"
     static let bucket = "SELECT \(bucketColumns) FROM buckets WHERE name = ?"
     static let bucketName = "SELECT name FROM buckets WHERE id = ?"
     static let bucketByID = "SELECT \(bucketColumns) FROM buckets WHERE id = ?"

@@ -11,7 +11,8 @@ extension SQL {
     private static let olderColumns = columns("object_versions", isDeleteMarker: "object_versions.is_delete_marker")
     private static let joinedBlobColumns = "blobs.id, blobs.byte_count, blobs.chunk_size, blobs.layout_version, blobs.storage_class"
     private static let latest = "SELECT \(latestColumns), \(joinedBlobColumns) FROM objects LEFT JOIN blobs ON blobs.id = objects.blob"
-    private static let older = """
+    /// What `Row.version(in:database:)` reads; behind it come conditions.
+    static let older = """
         SELECT \(olderColumns), \(joinedBlobColumns) FROM object_versions LEFT JOIN blobs ON blobs.id = object_versions.blob
         """
 

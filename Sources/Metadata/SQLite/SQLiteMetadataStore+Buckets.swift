@@ -42,12 +42,12 @@ extension SQLiteMetadataStore {
             let rows = try Row.fetchAll(database.cachedStatement(sql: SQL.bucketWithDocuments), arguments: [Data(name.utf8)])
             guard let first = rows.first else { return nil }
             var documents: [BucketDocument: String] = [:]
-            for row in rows where !row.isNull(6) {
+            for row in rows where !row.isNull(7) {
                 // One of an unknown kind may forbid what would be done without it.
-                guard let kind = BucketDocument(rawValue: try row.text(6)) else {
+                guard let kind = BucketDocument(rawValue: try row.text(7)) else {
                     throw MetadataError.damaged(detail: "a bucket has a document of an unknown kind")
                 }
-                documents[kind] = try row.name(7)
+                documents[kind] = try row.name(8)
             }
             return BucketDescription(bucket: try first.bucket(), documents: documents)
         }
@@ -78,6 +78,7 @@ extension SQLiteMetadataStore {
                 try transaction.removeUpload(
                     upload.identifier(1), of: StoredKey(bucket: bucket, name: try upload.bytes(0)), at: time)
             }
+            try transaction.forgetReencoding(ofBucket: bucket)
             try transaction.run(SQL.deleteDocuments, [bucket.value])
             try transaction.run(SQL.deleteBucket, [bucket.value])
         }
@@ -134,12 +135,13 @@ extension WriteTransaction {
 }
 
 extension Row {
-    fileprivate func bucket() throws -> BucketRecord {
+    /// The first seven columns: see `SQL.bucketColumns`.
+    func bucket() throws -> BucketRecord {
         guard let versioning = Versioning(rawValue: try integer(4)) else {
             throw MetadataError.damaged(detail: "a bucket has an unknown state of versioning")
         }
         return BucketRecord(
             id: BucketID(value: try integer(0)), name: try name(1), createdAt: try timestamp(2), owner: try optionalName(3),
-            versioning: versioning, isLocking: try flag(5))
+            versioning: versioning, isLocking: try flag(5), storageClass: try optionalText(6))
     }
 }

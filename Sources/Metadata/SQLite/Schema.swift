@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("0004-leases") { try $0.execute(sql: leases) }
         migrator.registerMigration("0005-repair-margin") { try $0.execute(sql: repairMargin) }
         migrator.registerMigration("0006-versions") { try $0.execute(sql: versions) }
+        migrator.registerMigration("0007-bucket-storage-class") { try $0.execute(sql: bucketStorageClass) }
         return migrator
     }
 
@@ -70,6 +71,30 @@ enum Schema {
             holder BLOB,
             epoch INTEGER NOT NULL,
             renewals INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """
+
+    /// storage_class: null for the cluster's default. See ``ReencodingRecord`` for the orders: of is_older 0 the position is a key, of 1
+    /// a key and a version. reencoded_blobs: what has taken the place of a blob that something else still refers to.
+    private static let bucketStorageClass = """
+        ALTER TABLE buckets ADD COLUMN storage_class TEXT;
+        CREATE TABLE reencodings (
+            bucket INTEGER NOT NULL PRIMARY KEY,
+            id BLOB NOT NULL,
+            object_count INTEGER NOT NULL,
+            is_older INTEGER NOT NULL DEFAULT 0,
+            position BLOB,
+            position_version BLOB,
+            examined INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            reencoded INTEGER NOT NULL DEFAULT 0,
+            reencoded_bytes INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE reencoded_blobs (
+            reencoding BLOB NOT NULL,
+            blob BLOB NOT NULL,
+            replacement BLOB NOT NULL,
+            PRIMARY KEY (reencoding, blob)
         ) WITHOUT ROWID;
         """
 

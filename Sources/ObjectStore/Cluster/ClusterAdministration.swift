@@ -1,4 +1,5 @@
 public import Core
+public import ErasureCoding
 
 /// What operators and storage nodes ask of the cluster as a whole. ``ObjectStore`` is the implementation.
 ///
@@ -22,7 +23,16 @@ public protocol ClusterAdministration: Sendable {
     /// A storage node asks to become a member, or says that it still is and where it is reached.
     func join(_ request: JoinRequest) async throws -> JoinAnswer
 
-    /// Stops or resumes all movement of fragments in the background: rebalancing, repair, and the removal of lost nodes.
+    /// Buckets in byte order of their names, those after `name` only.
+    func buckets(after name: String?, limit: Int) async throws -> [BucketStatus]
+    /// Sets how objects of a bucket are stored that ask for nothing.
+    /// - Parameters:
+    ///   - storageClass: nil for the cluster's default.
+    ///   - reencode: whether to store what is there anew, in the background. Without it, what is there stays as it is, and an order
+    ///     that was given before ends.
+    func setStorageClass(_ storageClass: StorageClass?, ofBucket name: String, reencode: Bool) async throws -> BucketStatus
+
+    /// Stops or resumes all movement of fragments in the background: rebalancing, repair, storing anew, and the removal of lost nodes.
     func setBackgroundPaused(_ isPaused: Bool) async throws
 }
 
@@ -101,6 +111,52 @@ public struct RebalanceStatus: Hashable, Sendable {
     public var secondsLeft: Int64? { bytesPerSecond > 0 ? bytesLeft / bytesPerSecond : nil }
 }
 
+/// How a bucket's objects are stored.
+public struct BucketStatus: Hashable, Sendable {
+    public let name: String
+    /// Of objects that ask for none; nil for the cluster's default.
+    public let storageClass: StorageClass?
+    /// nil when nothing is being stored anew.
+    public let reencoding: ReencodingStatus?
+
+    public init(name: String, storageClass: StorageClass?, reencoding: ReencodingStatus?) {
+        self.name = name
+        self.storageClass = storageClass
+        self.reencoding = reencoding
+    }
+}
+
+/// How far the objects of a bucket have been brought to its class. Versions of objects are counted.
+public struct ReencodingStatus: Hashable, Sendable {
+    public let bucket: String
+    /// What they are brought to.
+    public let storageClass: StorageClass
+    /// Latest versions when the order was given.
+    public let objectCount: Int64
+    public let examinedCount: Int64
+    /// Those that did not have the class, and their bytes of content.
+    public let reencodedCount: Int64
+    public let reencodedBytes: Int64
+    /// Could not be read or written: they are tried again.
+    public let failedCount: Int64
+    /// Over the last minute; 0 while nothing moves, and where another distributor does it.
+    public let bytesPerSecond: Int64
+
+    public init(
+        bucket: String, storageClass: StorageClass, objectCount: Int64, examinedCount: Int64, reencodedCount: Int64, reencodedBytes: Int64,
+        failedCount: Int64, bytesPerSecond: Int64
+    ) {
+        self.bucket = bucket
+        self.storageClass = storageClass
+        self.objectCount = objectCount
+        self.examinedCount = examinedCount
+        self.reencodedCount = reencodedCount
+        self.reencodedBytes = reencodedBytes
+        self.failedCount = failedCount
+        self.bytesPerSecond = bytesPerSecond
+    }
+}
+
 public struct JoinRequest: Hashable, Sendable {
     public let node: NodeID
     /// `host:port` under which the distributor, and other nodes, reach it.
@@ -128,6 +184,7 @@ public struct JoinAnswer: Hashable, Sendable {
 /// Why the cluster does not do what it was asked.
 public enum AdministrationError: Error, Hashable, Sendable {
     case unknownNode(NodeID)
+    case unknownBucket(String)
     /// The node cannot be reached at its address, now.
     case unreachable(address: String, detail: String)
     /// The node must not become a member: it is another cluster's, has another secret, or is alive elsewhere under its name.

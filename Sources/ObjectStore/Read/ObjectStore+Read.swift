@@ -34,7 +34,7 @@ extension ObjectStore {
         try await background.serving { try await read(ReadPlan(blobs: object.blobs, range: range), deliver: deliver) }
     }
 
-    private func read(_ plan: ReadPlan, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
+    func read(_ plan: ReadPlan, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
         var plan = plan
         guard let first = plan.next() else { return }
         guard let second = plan.next() else {

@@ -15,8 +15,8 @@ struct BlobWriter {
     let blob: BlobID
     let layout: Layout
     let store: ObjectStore
-    /// What chunk 0 says of the object, so that its name survives the metadata.
-    let object: BlobDescriptor.Object
+    /// What chunk 0 says of the object, so that its name survives the metadata; nil for a part of one.
+    let object: BlobDescriptor.Object?
     /// How the chunks are stored: decided when it is known whether the body is small, before the first chunk begins.
     private(set) var storageClass: StorageClass
 
@@ -39,7 +39,7 @@ struct BlobWriter {
     private(set) var repairs: [RepairRecord] = []
 
     /// - Parameter storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
-    init(blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object, store: ObjectStore) {
+    init(blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?, store: ObjectStore) {
         self.blob = blob
         self.layout = layout
         self.storageClass = storageClass
@@ -89,9 +89,7 @@ struct BlobWriter {
         }
         let isSmall = byteCount <= configuration.smallObjectLimit
         guard isSmall || !store.canPlace(storageClass, in: layout) else { return taken }
-        // As many losses are survived as with the code.
-        let copies = code.parityCount + 1
-        storageClass = copies == layout.replicas ? .replicated : .copies(copies)
+        storageClass = store.copies(inPlaceOf: code, in: layout)
         if !isSmall {
             store.logger.notice(
                 "too few nodes answer for an erasure code: stored as copies", metadata: ["blob": "\(blob)", "code": "\(code)"])

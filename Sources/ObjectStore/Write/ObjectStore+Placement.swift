@@ -2,14 +2,15 @@ internal import ChunkTransport
 internal import Core
 internal import ErasureCoding
 internal import Logging
+internal import Metadata
 internal import Placement
 
 /// How new chunks are stored, and where.
 extension ObjectStore {
-    /// The class of a new blob: what the client asked for, else the cluster's default.
+    /// The class of a new blob: what the client asked for, else the bucket's, else the cluster's default.
     /// - Throws: ``StoreError/storageClassUnavailable(_:required:available:)`` when the client asked for more nodes than there are.
-    func storageClass(wanted: StorageClass?, in layout: Layout) throws -> StorageClass {
-        guard let wanted else { return defaultStorageClass(in: layout) }
+    func storageClass(wanted: StorageClass?, bucket: BucketRecord, in layout: Layout) throws -> StorageClass {
+        guard let wanted else { return storageClass(of: bucket, in: layout) }
         guard case .coded(let code) = wanted else { return wanted }
         guard layout.members.count >= code.width else {
             throw StoreError.storageClassUnavailable(wanted, required: code.width, available: layout.members.count)
@@ -17,7 +18,25 @@ extension ObjectStore {
         return wanted
     }
 
-    /// The class of what asks for none.
+    /// The class of what asks for none in a bucket. While there are too few nodes for it, what is written is kept as copies.
+    func storageClass(of bucket: BucketRecord, in layout: Layout) -> StorageClass {
+        bucket.storageClass.flatMap(StorageClass.init) ?? defaultStorageClass(in: layout)
+    }
+
+    /// What becomes of a blob for which a class is wanted, as far as its size decides: one that a code would cut too small is kept as
+    /// as many copies as survive the losses that the code survives.
+    func effective(_ wanted: StorageClass, byteCount: Int64, in layout: Layout) -> StorageClass {
+        guard case .coded(let code) = wanted, byteCount <= configuration.smallObjectLimit else { return wanted }
+        return copies(inPlaceOf: code, in: layout)
+    }
+
+    /// As many losses are survived as with the code.
+    func copies(inPlaceOf code: ErasureCode, in layout: Layout) -> StorageClass {
+        let copies = code.parityCount + 1
+        return copies == layout.replicas ? .replicated : .copies(copies)
+    }
+
+    /// The class of what asks for none where nothing else is said.
     func defaultStorageClass(in layout: Layout) -> StorageClass { configuration.storageClass(memberCount: layout.members.count) }
 
     /// Fragments of a chunk that must be durable before it counts as written. Of an erasure code one more than are needed to read

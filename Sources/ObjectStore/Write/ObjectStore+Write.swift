@@ -36,85 +36,117 @@ extension ObjectStore {
     ) async throws -> ObjectRecord where Body.Element == ByteBuffer {
         try checkWritable()
         let createdAt = createdAt ?? time.now()
-        let wanted = try storageClass(wanted: description.storageClass, in: map.current)
+        let wanted = try storageClass(wanted: description.storageClass, bucket: name.bucket, in: map.current)
         let layout = try await layout(for: wanted)
-        let candidates = (0..<WriteBalance.candidateCount).map { _ in BlobID(time: createdAt, random: random) }
-        let blob = balance.best(of: candidates, layout: layout, partitions: map.partitions)
+        let blob = newBlob(in: layout)
         activeBlobs.insert(blob)
         defer { activeBlobs.remove(blob) }
 
         let object = BlobDescriptor.Object(name: name, description: description, createdAt: createdAt)
-        let written = await withDiscardingTaskGroup { group in
-            var writer = BlobWriter(blob: blob, layout: layout, storageClass: wanted, object: object, store: self)
+        let written = try await writeBlob(blob, layout: layout, storageClass: wanted, object: object, body: body)
+        do {
+            try Task.checkCancellation()
+        } catch {
+            await discard([written.record])
+            throw error
+        }
+        let record = record(of: name, description: description, createdAt: createdAt, written)
+        // From here on only the database knows whether the object exists: even when the commit fails, its chunks are
+        // left for the sweep, which asks the database.
+        try await traced("commit metadata") {
+            try await committing { try await self.metadata.commit(record, repairs: written.repairs) }
+        }
+        noteCommitted([written])
+        return record
+    }
+
+    /// A name for a blob that is going to be written.
+    func newBlob(in layout: Layout) -> BlobID {
+        let now = time.now()
+        let candidates = (0..<WriteBalance.candidateCount).map { _ in BlobID(time: now, random: random) }
+        return balance.best(of: candidates, layout: layout, partitions: map.partitions)
+    }
+
+    /// A blob of which every chunk has its quorum, and to which nothing refers yet.
+    struct WrittenBlob: Sendable {
+        let record: BlobRecord
+        let digest: ContentDigest
+        /// What its writing left to be done.
+        let repairs: [RepairRecord]
+    }
+
+    /// Writes the chunks of a blob: body -> chunks -> nodes. Nothing stays of one that fails.
+    /// - Parameters:
+    ///   - blob: counted among ``activeBlobs`` until it is committed or discarded.
+    ///   - storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
+    ///   - object: whose whole content it is; nil for a part.
+    func writeBlob<Body: AsyncSequence & Sendable>(
+        _ blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?, body: Body
+    ) async throws -> WrittenBlob where Body.Element == ByteBuffer {
+        let ending = await withDiscardingTaskGroup { group in
+            var writer = BlobWriter(blob: blob, layout: layout, storageClass: storageClass, object: object, store: self)
             do {
                 let digest = try await writer.write(body, group: &group)
                 await writer.settleStragglers(group: &group)
-                return WrittenBlob(
+                return WriteEnding(
                     storageClass: writer.storageClass, startedChunkCount: writer.startedChunkCount,
                     outcome: .success((digest, writer.repairs)))
             } catch {
                 writer.abandon()
                 group.cancelAll()
-                return WrittenBlob(
+                return WriteEnding(
                     storageClass: writer.storageClass, startedChunkCount: writer.startedChunkCount, outcome: .failure(error))
             }
         }
-
-        switch written.outcome {
-        case .failure(let error):
-            await discard(blob, written, layout: layout)
-            throw error
+        func record(byteCount: Int64) -> BlobRecord {
+            BlobRecord(
+                id: blob, byteCount: byteCount, chunkSize: configuration.chunkSize, layoutVersion: layout.version,
+                storageClass: ending.storageClass.description)
+        }
+        switch ending.outcome {
         case .success((let digest, let repairs)):
-            do {
-                try Task.checkCancellation()
-            } catch {
-                await discard(blob, written, layout: layout)
-                throw error
+            return WrittenBlob(record: record(byteCount: digest.byteCount), digest: digest, repairs: repairs)
+        case .failure(let error):
+            if ending.startedChunkCount > 0 {
+                await discard([record(byteCount: Int64(ending.startedChunkCount) * Int64(configuration.chunkSize))])
             }
-            let blobRecord = BlobRecord(
-                id: blob, byteCount: digest.byteCount, chunkSize: configuration.chunkSize, layoutVersion: layout.version,
-                storageClass: written.storageClass.description)
-            let record = record(of: name, description: description, createdAt: createdAt, blob: blobRecord, digest: digest)
-            // From here on only the database knows whether the object exists: even when the commit fails, its chunks are
-            // left for the sweep, which asks the database.
-            try await traced("commit metadata") {
-                try await committing { try await self.metadata.commit(record, repairs: repairs) }
-            }
-            if !repairs.isEmpty { repairRequested.raise() }
-            if layout.version < map.current.version {
-                rebalance.noteNewLayout()
-                rebalanceRequested.raise()
-            }
-            return record
+            throw error
         }
     }
 
-    private struct WrittenBlob: Sendable {
+    private struct WriteEnding: Sendable {
         let storageClass: StorageClass
         let startedChunkCount: Int
         let outcome: Result<(ContentDigest, [RepairRecord]), any Error>
     }
 
-    private func record(
-        of name: ObjectName, description: UploadDescription, createdAt: Timestamp, blob: BlobRecord, digest: ContentDigest
-    ) -> ObjectRecord {
-        ObjectRecord(
-            bucket: name.bucket.id, key: name.key, version: name.version, byteCount: digest.byteCount, fileName: description.fileName,
-            contentType: description.contentType, etag: hexadecimal(digest.md5Bytes()), crc32c: digest.crc32cValue(), createdAt: createdAt,
-            userMetadata: [:], blobs: [blob])
+    /// Looks after what was written, now that something refers to it.
+    func noteCommitted(_ written: [WrittenBlob]) {
+        if written.contains(where: { !$0.repairs.isEmpty }) { repairRequested.raise() }
+        if written.contains(where: { $0.record.layoutVersion < map.current.version }) {
+            rebalance.noteNewLayout()
+            rebalanceRequested.raise()
+        }
     }
 
-    /// Hands the chunks of an upload that came to nothing to the collector.
-    private func discard(_ blob: BlobID, _ written: WrittenBlob, layout: Layout) async {
-        guard written.startedChunkCount > 0 else { return }
-        let record = BlobRecord(
-            id: blob, byteCount: Int64(written.startedChunkCount) * Int64(configuration.chunkSize), chunkSize: configuration.chunkSize,
-            layoutVersion: layout.version, storageClass: written.storageClass.description)
+    private func record(
+        of name: ObjectName, description: UploadDescription, createdAt: Timestamp, _ written: WrittenBlob
+    ) -> ObjectRecord {
+        let digest = written.digest
+        return ObjectRecord(
+            bucket: name.bucket.id, key: name.key, version: name.version, byteCount: digest.byteCount, fileName: description.fileName,
+            contentType: description.contentType, etag: hexadecimal(digest.md5Bytes()), crc32c: digest.crc32cValue(), createdAt: createdAt,
+            userMetadata: [:], blobs: [written.record])
+    }
+
+    /// Hands the chunks of blobs that came to nothing to the collector. Those that something refers to are left alone.
+    func discard(_ blobs: [BlobRecord]) async {
+        guard !blobs.isEmpty else { return }
         do {
-            try await metadata.addGarbage([record], at: time.now())
+            try await metadata.addGarbage(blobs, at: time.now())
             garbageAdded.raise()
         } catch {
-            logger.warning("leftover chunks stay until the next sweep", metadata: ["blob": "\(blob)", "error": "\(error)"])
+            logger.warning("leftover chunks stay until the next sweep", metadata: ["blobs": "\(blobs.map(\.id))", "error": "\(error)"])
         }
     }
 
