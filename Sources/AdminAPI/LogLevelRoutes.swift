@@ -39,4 +39,14 @@ public struct LogLevelRoutes: Sendable {
 
 private struct LogLevelDocument: Codable {
     let level: String
+
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case level
+    }
+
+    init(level: String) { self.level = level }
+
+    init(from decoder: any Decoder) throws {
+        level = try decoder.order(CodingKeys.self).decode(String.self, forKey: .level)
+    }
 }

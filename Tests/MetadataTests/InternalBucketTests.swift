@@ -38,6 +38,7 @@ struct InternalBucketTests {
         #expect(try await !isChange { _ = try await store.deleteObject(in: own.bucket.id, key: "b", at: time(3)) })
         #expect(try await !isChange { try await store.enqueueRepairs([Fixture.repair(1)]) })
         #expect(try await !isChange { try await store.removeGarbage([Fixture.blobID(1)]) })
-        #expect(try await !isChange { try await store.backup(to: TemporaryDirectory().path + "/backup") })
+        let directory = try TemporaryDirectory()
+        #expect(try await !isChange { try await store.backup(to: directory.path + "/backup") })
     }
 }

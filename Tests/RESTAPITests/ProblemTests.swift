@@ -21,6 +21,7 @@ struct ProblemTests {
             produced.merge(problems) { $1 }
         }
         produced.merge(try await Self.ofNodes()) { $1 }
+        produced.merge(try await Self.ofProcesses()) { $1 }
         let documented = try Self.documentation()
         #expect(produced.filter { documented[$0.key] != $0.value } == [:], "is not what the documentation says")
         #expect(documented.keys.filter { produced[$0] == nil }.sorted() == [], "is documented and never happens")
@@ -133,6 +134,12 @@ struct ProblemTests {
 
     private static func ofNodes() async throws -> [String: UInt] {
         try await ask(.GET, "/health/ready", of: NodeHealthRoutes(isReady: { false }).routes)
+    }
+
+    private static func ofProcesses() async throws -> [String: UInt] {
+        let routes = LogLevelRoutes(levels: ["info"], current: { "info" }, change: { _ in }).routes
+        let unknown = try await ask(.PUT, "/log-level", body: #"{"level":"loud"}"#, of: routes)
+        return try await unknown.merging(ask(.GET, "/log-level", of: routes.demanding(AdminToken("a secret token")))) { $1 }
     }
 
     // MARK: Asking
