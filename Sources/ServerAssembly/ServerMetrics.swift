@@ -108,6 +108,9 @@ enum ServerMetrics {
                 }
             } ?? [])
         registry.replace(
+            "chunkflow_metadata_snapshot_timestamp_seconds",
+            with: figures?.lastSnapshotAt.map { [([], Double($0.millisecondsSince1970) / 1_000)] } ?? [])
+        registry.replace(
             "chunkflow_repair_queue_by_reason_fragments",
             with: figures.map { figures in
                 RepairRecord.Reason.allCases.map { ([("reason", $0.rawValue)], Double(figures.slow.repairs.byReason[$0] ?? 0)) }

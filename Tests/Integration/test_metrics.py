@@ -218,9 +218,9 @@ def test_every_alert_has_a_test_and_asks_for_what_there_is(fleet):
     alerts = re.findall(r"- alert: (\w+)", rules)
     tests = (DEPLOY / "alerts_test.yaml").read_text()
     assert alerts and [alert for alert in alerts if f"alertname: {alert}" not in tests] == []
-    server = EmbeddedServer(fleet)
+    server = EmbeddedServer(fleet, ["--metadata-snapshot-interval", "1"])
     server.rest.upload(b"content")
-    told = metrics(server.process.http_address)
+    wait_until(lambda: "\nchunkflow_metadata_snapshot_timestamp" in metrics(server.process.http_address), 30, "there is a snapshot")
     wait_until(lambda: "chunkflow_scrub_pass_started" in metrics(server.process.http_address), 10, "the scrub has begun")
     told = metrics(server.process.http_address)
     expressions = re.findall(r"expr: (.*?)\n +for:", rules, re.DOTALL)
