@@ -83,7 +83,8 @@ def test_a_deletion_survives_a_kill_right_after_its_acknowledgement(fleet):
     assert server.rest.try_download(gone).status == 404
     del files[gone]
     assert_all_there(server.rest, files)
-    server.wait_for_fragments(2 * 2)
+    # An empty file has a chunk too, so that the nodes know of it.
+    server.wait_for_fragments(3 * 2)
 
 
 def test_a_distributor_that_is_killed_during_an_upload_leaves_no_half_file_and_no_chunks(fleet):

@@ -2,8 +2,7 @@
 
 import re
 
-import pytest
-from harness import Cluster, RESTClient, StorageProcess, make_bytes, wait_until
+from harness import Cluster, StorageProcess, make_bytes, wait_until
 from harness.cluster import wrong
 
 
@@ -35,49 +34,17 @@ def check_each_node_alone(cluster: Cluster, files: dict[str, bytes]) -> None:
         cluster.wait_for_state("up", *others)
 
 
-def lose_everything(node: StorageProcess) -> None:
-    """Stops a node, and starts it again with its identity and nothing else."""
-    node.kill()
-    for path in node.data.iterdir():
-        if path.name != "node.json":
-            path.unlink()
-    node.start()
-
-
-@pytest.mark.timeout(150)
-@pytest.mark.parametrize("victim", ["distributor", "target", "source"])
-def test_a_repair_goes_on_after_a_crash_in_the_middle(fleet, victim):
-    cluster = Cluster(fleet, 3, chunk_size="256KiB", distributor_arguments=["--rebalance-rate", "1MiB"])
-    contents = [make_bytes(600_000, number) for number in range(12)]
-    files = {cluster.rest.upload(content)["fileID"]: content for content in contents}
-    fragments = 3 * len(files)
-    cluster.wait_for_fragments(3 * fragments)
-    target = cluster.nodes[1]
-    lose_everything(target)
-
-    def restored() -> int:
-        return cluster.description(target)["fragmentCount"]
-
-    # 7 MB at a mebibyte a second: there is time to strike in the middle.
-    wait_until(lambda: restored() > 0, 60, "the repair is under way")
-    assert restored() < fragments
-    process = {"distributor": cluster.distributor, "target": target, "source": cluster.nodes[0]}[victim]
-    process.kill()
-    process.start()
-    cluster.rest = RESTClient(cluster.distributor.http_address)
-    cluster.wait_for_state("up", *cluster.nodes)
-    wait_until(lambda: restored() == fragments or wrong(restored(), fragments), 60, "the node has its fragments again")
-    cluster.wait_for_repairs()
-    check_each_node_alone(cluster, files)
-
-
 def test_a_node_that_comes_back_without_its_fragments_gets_them_again(fleet):
     cluster = Cluster(fleet, 3)
     contents = [make_bytes(200_000, number) for number in range(10)]
     files = {cluster.rest.upload(content)["fileID"]: content for content in contents}
     cluster.wait_for_fragments(3 * len(files))
     node = cluster.nodes[1]
-    lose_everything(node)
+    node.kill()
+    for path in node.data.iterdir():
+        if path.name != "node.json":
+            path.unlink()
+    node.start()
     cluster.wait_for_state("up", node)
     wait_until(lambda: "fragments are missing" in cluster.distributor.errors(), 40, "the loss is noticed")
     cluster.wait_for_repairs()
