@@ -39,7 +39,10 @@ struct BlobWriter {
     private(set) var repairs: [RepairRecord] = []
 
     /// - Parameter storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
-    init(blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?, store: ObjectStore) {
+    init(
+        blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?, algorithms: Set<ChecksumAlgorithm>,
+        store: ObjectStore
+    ) {
         self.blob = blob
         self.layout = layout
         self.storageClass = storageClass
@@ -47,7 +50,7 @@ struct BlobWriter {
         self.store = store
         quorum = store.quorum(of: storageClass, in: layout)
         encoder = store.encoder(for: storageClass)
-        digest = DigestPipeline(executor: store.digestExecutor)
+        digest = DigestPipeline(algorithms: algorithms, executor: store.digestExecutor)
         memory = MemoryBudget(byteCount: store.configuration.memoryPerUpload, within: store.uploadMemory)
     }
 

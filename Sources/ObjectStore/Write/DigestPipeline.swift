@@ -19,13 +19,19 @@ final class DigestPipeline: Sendable {
     private let executor: any BlockingExecutor
     private let result = BoundedQueue<ContentDigest>(capacity: 1)
 
-    init(executor: any BlockingExecutor) { self.executor = executor }
+    private let algorithms: Set<ChecksumAlgorithm>
+
+    /// - Parameter algorithms: what is computed beside MD5 and CRC-32C.
+    init(algorithms: Set<ChecksumAlgorithm>, executor: any BlockingExecutor) {
+        self.algorithms = algorithms
+        self.executor = executor
+    }
 
     func add(_ bytes: ByteBuffer, lease: MemoryBudget.Lease) async throws { try await queue.send(Input(bytes: bytes, lease: lease)) }
 
     /// Digests until the end of the input. Run it in a task of its own.
     func run() async {
-        var digest = ContentDigest()
+        var digest = ContentDigest(algorithms: algorithms)
         do {
             while let first = try await queue.next() {
                 // What has queued up meanwhile goes along: one hop for all of it.

@@ -80,11 +80,14 @@ extension ObjectStore {
     ///   - blob: counted among ``activeBlobs`` until it is committed or discarded.
     ///   - storageClass: wanted; small bodies, and all while too few nodes answer, are stored as copies instead.
     ///   - object: whose whole content it is; nil for a part.
+    ///   - algorithms: digests to compute beside MD5 and CRC32C.
     func writeBlob<Body: AsyncSequence & Sendable>(
-        _ blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?, body: Body
+        _ blob: BlobID, layout: Layout, storageClass: StorageClass, object: BlobDescriptor.Object?,
+        algorithms: Set<ChecksumAlgorithm> = [], body: Body
     ) async throws -> WrittenBlob where Body.Element == ByteBuffer {
         let ending = await withDiscardingTaskGroup { group in
-            var writer = BlobWriter(blob: blob, layout: layout, storageClass: storageClass, object: object, store: self)
+            var writer = BlobWriter(
+                blob: blob, layout: layout, storageClass: storageClass, object: object, algorithms: algorithms, store: self)
             do {
                 let digest = try await writer.write(body, group: &group)
                 await writer.settleStragglers(group: &group)

@@ -1,5 +1,5 @@
 /// What a `Range` field (RFC 9110 14) asks for of a file.
-package enum ByteRange: Equatable {
+public enum ByteRange: Equatable {
     /// All of it: no range, or one that is to be ignored (several, malformed, of another unit).
     case whole
     case part(Range<Int64>)
@@ -9,12 +9,14 @@ package enum ByteRange: Equatable {
     /// - Parameters:
     ///   - field: the value of `Range`, nil when there is none.
     ///   - size: bytes of the file.
-    package init(field: String?, size: Int64) {
+    public init(field: String?, size: Int64) {
         guard let field, field.lowercased().hasPrefix("bytes=") else {
             self = .whole
             return
         }
-        let specifier = HeaderText.trimmed(field.dropFirst(6))
+        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+        var specifier = field.dropFirst(6).drop(while: isBlank)
+        while specifier.last.map(isBlank) ?? false { specifier.removeLast() }
         let bounds = specifier.split(separator: "-", omittingEmptySubsequences: false)
         guard bounds.count == 2, let first = Self.position(bounds[0]), let last = Self.position(bounds[1]) else {
             self = .whole
