@@ -14,7 +14,7 @@ public final class ObjectStore: FileStore, Sendable {
     public static let fileBucketName = "files"
 
     let configuration: StoreConfiguration
-    let metadata: any MetadataStore
+    public let metadata: any MetadataStore
     let nodes: ClusterNodes
     let map: ClusterMap
     let cluster: ClusterID

@@ -23,6 +23,8 @@ public enum BucketDocument: String, Hashable, Sendable, CaseIterable {
     case notification
     case logging
     case website
+    /// The region that its creator named.
+    case location
 }
 
 /// A bucket and all of its documents.
@@ -36,19 +38,27 @@ public struct BucketDescription: Hashable, Sendable {
     }
 }
 
+/// Whose buckets are meant.
+public enum BucketOwner: Hashable, Sendable {
+    case anyone
+    /// The root account, which has those that name no owner.
+    case root
+    case account(String)
+}
+
 /// Buckets. Every method is atomic, and durable when it returns.
 public protocol BucketStore: Sendable {
     /// - Parameters:
-    ///   - owner: an account's id.
+    ///   - owner: an account's id; nil for the root account.
     ///   - isLocking: whether its objects can be locked: from its birth on, with versioning enabled.
     /// - Throws: ``MetadataError/conflict(detail:)`` when there is a bucket of that name.
     func createBucket(
-        named name: String, owner: String, isLocking: Bool, documents: [BucketDocument: String], at time: Timestamp
+        named name: String, owner: String?, isLocking: Bool, documents: [BucketDocument: String], at time: Timestamp
     ) async throws -> BucketRecord
     /// The bucket with its documents, in one read: asked for with every request.
     func describeBucket(named name: String) async throws -> BucketDescription?
-    /// In byte order of their names, those after `name` only; of all owners without `owner`.
-    func buckets(ownedBy owner: String?, prefix: String, after name: String?, limit: Int) async throws -> [BucketRecord]
+    /// In byte order of their names, those after `name` only. Internal ones are the root account's.
+    func buckets(ownedBy owner: BucketOwner, prefix: String, after name: String?, limit: Int) async throws -> [BucketRecord]
     /// With its documents and its uploads in progress, whose parts become garbage. Its ``BucketID`` is never used again.
     /// - Throws: ``MetadataError/bucketNotEmpty`` when it has an object, an older version or a delete marker;
     ///   ``MetadataError/noSuchBucket(_:)``.

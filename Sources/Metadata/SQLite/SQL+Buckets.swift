@@ -31,7 +31,7 @@ extension SQL {
         FROM buckets LEFT JOIN bucket_documents ON bucket_documents.bucket = buckets.id WHERE buckets.name = ?
         """
     static let buckets = "SELECT \(bucketColumns) FROM buckets WHERE name >= ? ORDER BY name LIMIT ?"
-    static let bucketsOfOwner = "SELECT \(bucketColumns) FROM buckets WHERE owner = ? AND name >= ? ORDER BY name LIMIT ?"
+    static let bucketsOfOwner = "SELECT \(bucketColumns) FROM buckets WHERE owner IS ? AND name >= ? ORDER BY name LIMIT ?"
     static let versioning = "SELECT versioning FROM buckets WHERE id = ?"
     static let lastBucketID = "SELECT value FROM counters WHERE name = 'buckets'"
     static let insertBucket = "INSERT INTO buckets (id, name, created_at, owner, versioning, is_locking) VALUES (?, ?, ?, ?, ?, ?)"

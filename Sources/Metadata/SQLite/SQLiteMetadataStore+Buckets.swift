@@ -13,7 +13,7 @@ extension SQLiteMetadataStore {
     }
 
     public func buckets() async throws -> [BucketRecord] {
-        try await buckets(ownedBy: nil, prefix: "", after: nil, limit: Int(Int32.max))
+        try await buckets(ownedBy: .anyone, prefix: "", after: nil, limit: Int(Int32.max))
     }
 
     public func bucket(named name: String) async throws -> BucketRecord? {
@@ -23,7 +23,7 @@ extension SQLiteMetadataStore {
     }
 
     public func createBucket(
-        named name: String, owner: String, isLocking: Bool, documents: [BucketDocument: String], at time: Timestamp
+        named name: String, owner: String?, isLocking: Bool, documents: [BucketDocument: String], at time: Timestamp
     ) async throws -> BucketRecord {
         try await write { transaction in
             guard try transaction.row(SQL.bucket, [Data(name.utf8)]) == nil else {
@@ -53,16 +53,16 @@ extension SQLiteMetadataStore {
         }
     }
 
-    public func buckets(ownedBy owner: String?, prefix: String, after name: String?, limit: Int) async throws -> [BucketRecord] {
+    public func buckets(ownedBy owner: BucketOwner, prefix: String, after name: String?, limit: Int) async throws -> [BucketRecord] {
         let pattern = KeyPattern(ListRequest(prefix: prefix, after: name, limit: limit))
         guard limit > 0, let start = pattern.start else { return [] }
         return try await read { database in
             let rows =
-                if let owner {
-                    try Row.fetchAll(
-                        database.cachedStatement(sql: SQL.bucketsOfOwner), arguments: [Data(owner.utf8), start, limit])
-                } else {
-                    try Row.fetchAll(database.cachedStatement(sql: SQL.buckets), arguments: [start, limit])
+                switch owner {
+                case .anyone: try Row.fetchAll(database.cachedStatement(sql: SQL.buckets), arguments: [start, limit])
+                case .root: try Row.fetchAll(database.cachedStatement(sql: SQL.bucketsOfOwner), arguments: [nil, start, limit])
+                case .account(let id):
+                    try Row.fetchAll(database.cachedStatement(sql: SQL.bucketsOfOwner), arguments: [Data(id.utf8), start, limit])
                 }
             return try rows.prefix { pattern.matches(try $0.bytes(1)) }.map { try $0.bucket() }
         }
