@@ -79,6 +79,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLinux"),
 
         library("Core", ["CISAL", nioCore, nioPosix, crypto]),
@@ -122,18 +123,21 @@ let package = Package(
                 "APIDescription", "ChunkTransport", "Core", "ErasureCoding", "HTTPEdge", "ObjectStore", "PrometheusMetrics", nioCore,
                 nioHTTP1,
             ]),
+        library("SignatureV4", ["Core", crypto]),
+        library(
+            "S3API", ["CLibXML2", "Core", "HTTPEdge", "Metadata", "ObjectStore", "SignatureV4", nioCore, nioHTTP1, crypto, logging]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
         library(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
-                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "AdminAPI", "Settings", "Telemetry", "CLinux", metrics,
+                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "S3API", "AdminAPI", "Settings", "Telemetry", "CLinux", metrics,
                 tracing, lifecycle,
                 unixSignals, nioCore, nioPosix,
                 grpcCore,
                 grpcTransport, logging,
             ]),
-        library("Client", ["Core", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1, unixSignals]),
+        library("Client", ["Core", "SignatureV4", asyncHTTPClient, arguments, nioCore, nioPosix, nioHTTP1, unixSignals]),
 
         executable("distributor", ["ServerAssembly", "Settings", arguments]),
         executable("storage", ["ServerAssembly", "Settings", arguments]),
@@ -162,6 +166,7 @@ let package = Package(
                 "PrometheusMetrics", "Core", nioCore, nioPosix, nioHTTP1, logging,
             ]),
         tests("ServerAssemblyTests", ["ServerAssembly", "Core", logging]),
+        tests("S3APITests", ["S3API", "SignatureV4", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
         tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ChunkTransport", "ObjectStore", "Metadata", "Placement", "Core", nioCore]),

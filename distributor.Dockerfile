@@ -1,7 +1,7 @@
 # This stage is the same in distributor.Dockerfile and storage.Dockerfile, so that whoever builds both compiles once.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libisal-dev libsqlite3-dev pkg-config zlib1g-dev \
+    && apt-get install --yes --no-install-recommends libisal-dev libsqlite3-dev libxml2-dev pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
@@ -14,7 +14,7 @@ RUN --mount=type=cache,id=chunkflow-build,target=/source/.build,sharing=locked \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libisal2 libsqlite3-0 zlib1g \
+    && apt-get install --yes --no-install-recommends ca-certificates libisal2 libsqlite3-0 libxml2 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && groupadd --system --gid 10001 chunkflow \
     && useradd --system --uid 10001 --gid chunkflow --home-dir /var/lib/chunkflow --shell /usr/sbin/nologin chunkflow \

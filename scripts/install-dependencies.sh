@@ -8,8 +8,9 @@ set -euo pipefail
 packages=(
     libisal-dev    # checksums and erasure coding
     libsqlite3-dev # metadata
+    libxml2-dev    # documents of the S3 API
     zlib1g-dev     # linked by the HTTP libraries
-    pkg-config     # tells SwiftPM where the two above are
+    pkg-config     # tells SwiftPM where the libraries are
     git            # SwiftPM fetches packages with it
 )
 for_tests=(
@@ -39,8 +40,8 @@ if ! command -v swift > /dev/null; then
 fi
 
 if ! command -v dpkg > /dev/null || ! command -v apt-get > /dev/null; then
-    if pkg-config --exists libisal sqlite3 2> /dev/null; then exit 0; fi
-    echo "this is no Debian: install ISA-L, SQLite 3 and zlib with their headers, pkg-config, git, curl and Python 3 yourself" >&2
+    if pkg-config --exists libisal sqlite3 libxml-2.0 2> /dev/null; then exit 0; fi
+    echo "this is no Debian: install ISA-L, SQLite 3, libxml2 and zlib with their headers, pkg-config, git, curl and Python 3 yourself" >&2
     exit 1
 fi
 

@@ -4,7 +4,7 @@ public import ArgumentParser
 public enum ClientCommands {
     public static let all: [any ParsableCommand.Type] = [
         UploadCommand.self, DownloadCommand.self, ListCommand.self, RemoveCommand.self, StatusCommand.self,
-        BucketCommand.self, ClusterCommand.self, BenchCommand.self,
+        BucketCommand.self, ClusterCommand.self, BenchCommand.self, AccountCommand.self, KeyCommand.self,
     ]
 
     /// What of `chunkflow metadata` talks to a server.

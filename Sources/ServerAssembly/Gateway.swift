@@ -8,6 +8,7 @@ internal import Logging
 internal import Metadata
 internal import ObjectStore
 internal import RESTAPI
+internal import S3API
 internal import ServiceLifecycle
 internal import Settings
 internal import StorageService
@@ -81,9 +82,10 @@ struct Gateway: Sendable {
             store, directory: temporaryDirectory, time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
+        let accounts = AccountRoutes(store: store, rootKey: rootKey, time: SystemTime(), random: SystemRandom())
         let administration = GatewayRoutes.administration(
             store, store, backups: backups, metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger)
-        ).demanding(process.adminToken.map { AdminToken($0.revealed) })
+        ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts.routes
         let http = try await listener(
             "http", at: settings.http, api: "rest",
             GatewayRoutes.client(store) + (settings.admin == nil ? administration : []))
@@ -96,17 +98,25 @@ struct Gateway: Sendable {
                 throw error
             }
         }
+        let s3: HTTPServer
+        do {
+            s3 = try await s3Listener(store)
+        } catch {
+            for server in [admin, http].compactMap({ $0 }) { server.beginShutdown() }
+            throw error
+        }
         let cluster = clusterServer(takesNodes ? store : nil)
         let announcement = Announcement { [admin] in
             ServerProcess.announce(listener: "http", http.address)
             if let admin { ServerProcess.announce(listener: "admin", admin.address) }
+            ServerProcess.announce(listener: "s3", s3.address)
             let clusterAddress = try await ServerProcess.listening("cluster", at: settings.cluster) { try await cluster.boundAddress() }
             ServerProcess.announce(listener: "cluster", clusterAddress)
             ServerProcess.announce("ready")
         }
         let clusterListener = Listener(setting: "cluster", address: settings.cluster, server: cluster)
         // Shut down in reverse: first nobody new is let in, the store's loops go last.
-        let servers: [any Service] = [admin, http].compactMap { $0 }
+        let servers: [any Service] = [admin, s3, http].compactMap { $0 }
         try await ServerProcess.run(
             services + [StoreLoops(store: store), clusterListener] + servers + [announcement], settings: process, logger: logger)
     }
@@ -118,6 +128,23 @@ struct Gateway: Sendable {
             try await HTTPServer.bind(
                 to: address, api: api, responder: Router(routes: routes, problem: storeProblem), limits: limits, logger: logger)
         }
+    }
+
+    private func s3Listener(_ store: ObjectStore) async throws -> HTTPServer {
+        var s3 = S3Settings()
+        s3.region = settings.s3Region
+        s3.domains = settings.s3Domains
+        s3.rootKey = rootKey
+        let responder = S3Responder(store: store, settings: s3, time: SystemTime(), random: SystemRandom())
+        var limits = HTTPLimits()
+        limits.shutdownTime = process.shutdownTimeout
+        return try await ServerProcess.listening("s3", at: settings.s3) { [limits] in
+            try await HTTPServer.bind(to: settings.s3, api: "s3", responder: responder, limits: limits, logger: logger)
+        }
+    }
+
+    private var rootKey: (accessKey: String, secretKey: String)? {
+        settings.rootKey.map { ($0.accessKey, $0.secretKey.revealed) }
     }
 
     private func clusterServer(_ administration: (any ClusterAdministration)?) -> ClusterServer {

@@ -51,6 +51,10 @@ public struct GatewayFlags: ParsableArguments, Sendable {
     @Option(name: SettingsTable.metadataSnapshots.flag, help: SettingsTable.metadataSnapshots.help()) var metadataSnapshots: String?
     @Option(name: SettingsTable.rootAccessKey.flag, help: SettingsTable.rootAccessKey.help()) var rootAccessKey: String?
     @Option(name: SettingsTable.rootSecretKey.flag, help: SettingsTable.rootSecretKey.help()) var rootSecretKey: String?
+    @Option(name: SettingsTable.s3Domain.flag, help: SettingsTable.s3Domain.help()) var s3Domain: String?
+    @Option(name: SettingsTable.s3Region.flag, help: SettingsTable.s3Region.help()) var s3Region: String?
+    @Option(name: SettingsTable.kmsKeysFile.flag, help: SettingsTable.kmsKeysFile.help(), completion: .file()) var kmsKeysFile: String?
+    @Option(name: SettingsTable.lifecycleDay.flag, help: SettingsTable.lifecycleDay.help()) var lifecycleDay: String?
 
     public init() {}
 
@@ -67,6 +71,10 @@ public struct GatewayFlags: ParsableArguments, Sendable {
             SettingsTable.metadataSnapshots.description.name: metadataSnapshots,
             SettingsTable.rootAccessKey.description.name: rootAccessKey,
             SettingsTable.rootSecretKey.description.name: rootSecretKey,
+            SettingsTable.s3Domain.description.name: s3Domain,
+            SettingsTable.s3Region.description.name: s3Region,
+            SettingsTable.kmsKeysFile.description.name: kmsKeysFile,
+            SettingsTable.lifecycleDay.description.name: lifecycleDay,
         ]
     }
 }

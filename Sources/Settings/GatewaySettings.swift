@@ -28,6 +28,13 @@ public struct GatewaySettings: Hashable, Sendable {
     public let metadataSnapshots: Int
     /// The S3 root user; nil for none.
     public let rootKey: RootKey?
+    /// Names under which `BUCKET.NAME` is a bucket: lower case, without ports.
+    public let s3Domains: [String]
+    public let s3Region: String
+    /// Where the keys of encryption at rest are; nil for none.
+    public let kmsKeysFile: String?
+    /// Seconds that the rules of a lifecycle count as a day.
+    public let lifecycleDaySeconds: Int
 
     init(_ reader: SettingsReader) throws(SettingsError) {
         http = try reader.required(SettingsTable.http)
@@ -44,6 +51,10 @@ public struct GatewaySettings: Hashable, Sendable {
         metadataSnapshotInterval = interval > 0 ? .seconds(interval) : nil
         metadataSnapshots = try reader.required(SettingsTable.metadataSnapshots)
         rootKey = try RootKey(reader)
+        s3Domains = try reader.optional(SettingsTable.s3Domain) ?? []
+        s3Region = try reader.required(SettingsTable.s3Region)
+        kmsKeysFile = try reader.optional(SettingsTable.kmsKeysFile)
+        lifecycleDaySeconds = try reader.required(SettingsTable.lifecycleDay)
     }
 
     private static func storageClass(_ reader: SettingsReader) throws(SettingsError) -> StorageClassChoice {

@@ -11,7 +11,8 @@ public enum SettingsTable {
         replicas.description, writeQuorum.description, storageClass.description, chunkSize.description, nodeGrace.description,
         rebalanceRate.description, metadataSnapshotInterval.description, metadataSnapshots.description,
         scrubPeriod.description, durability.description, clusterSecret.description, adminToken.description,
-        rootAccessKey.description, rootSecretKey.description, logLevel.description, logFormat.description, otlpEndpoint.description,
+        rootAccessKey.description, rootSecretKey.description, s3Domain.description, s3Region.description, kmsKeysFile.description,
+        lifecycleDay.description, logLevel.description, logFormat.description, otlpEndpoint.description,
         traceSample.description, shutdownTimeout.description,
     ]
 
@@ -35,6 +36,8 @@ public enum SettingsTable {
     static let scrubPeriodLimits = 0...315_360_000
     /// Seconds.
     static let shutdownTimeoutLimits = 0...3_600
+    /// Seconds.
+    static let lifecycleDayLimits = 1...86_400
     static let shortestSecret = 8
 
     static let config = Setting(
@@ -218,6 +221,39 @@ public enum SettingsTable {
         help: "Secret key of the S3 root user; needs root-access-key. Prefer the environment or the file: other users can see flags.",
         accepted: "at least \(shortestSecret) characters", isSecret: true, parse: secret)
 
+    static let s3Domain = Setting(
+        "s3-domain", environment: "CHUNKFLOW_S3_DOMAIN", defaults: inGateways(nil), placeholder: "name,...",
+        help: "Names of this server under which BUCKET.NAME is a bucket, separated by commas (in the settings file also a list).",
+        accepted: "host names without ports, separated by commas", isList: true
+    ) { text -> [String]? in
+        let names = text.split(separator: ",", omittingEmptySubsequences: false).map { trimmed($0).lowercased() }
+        return names.allSatisfy(isHostName) ? names : nil
+    }
+
+    static let s3Region = Setting(
+        "s3-region", environment: "CHUNKFLOW_S3_REGION", defaults: inGateways("us-east-1"), placeholder: "name",
+        help: "The region that the S3 API reports. Requests may name any.", accepted: "1 to 64 letters, digits and dashes"
+    ) { text -> String? in
+        let isRegion = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        return isRegion && (1...64).contains(text.utf8.count) ? text : nil
+    }
+
+    static let kmsKeysFile = Setting(
+        "kms-keys-file", environment: "CHUNKFLOW_KMS_KEYS_FILE", defaults: inGateways(nil), placeholder: "file",
+        help: "YAML file with the keys of encryption at rest, each line NAME: 32 bytes in base64. Who loses it loses what they encrypt.",
+        accepted: "the path of a readable YAML file", parse: nonEmpty)
+
+    static let lifecycleDay = Setting(
+        "lifecycle-day", environment: "CHUNKFLOW_LIFECYCLE_DAY", defaults: inGateways("86400"), placeholder: "seconds",
+        help: "What the rules of a bucket's lifecycle count as a day, in seconds. For tests.",
+        accepted: "a whole number of seconds from \(lifecycleDayLimits.lowerBound) to \(lifecycleDayLimits.upperBound)",
+        parse: number(in: lifecycleDayLimits))
+
     static let logLevel = Setting(
         "log-level", environment: "CHUNKFLOW_LOG_LEVEL", defaults: everywhere("info"), placeholder: "level",
         help: "The least severe log lines that are written.", accepted: LogLevel.allCases.map(\.rawValue).joined(separator: ", "),
@@ -254,6 +290,16 @@ public enum SettingsTable {
 }
 
 extension SettingsTable {
+    private static func isHostName(_ text: String) -> Bool {
+        (1...253).contains(text.utf8.count) && !text.hasPrefix(".") && !text.hasSuffix(".")
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."): true
+                default: false
+                }
+            }
+    }
+
     private static func everywhere(_ value: String?) -> [Executable: String?] { [.server: value, .distributor: value, .storage: value] }
     /// In those that take clients' requests.
     private static func inGateways(_ value: String?) -> [Executable: String?] { [.server: value, .distributor: value] }

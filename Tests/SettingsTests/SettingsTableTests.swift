@@ -46,6 +46,10 @@ struct SettingsTableTests {
                 (executable, "metadata-snapshots", "CHUNKFLOW_METADATA_SNAPSHOTS", "3"),
                 (executable, "root-access-key", "CHUNKFLOW_ROOT_ACCESS_KEY", nil),
                 (executable, "root-secret-key", "CHUNKFLOW_ROOT_SECRET_KEY", nil),
+                (executable, "s3-domain", "CHUNKFLOW_S3_DOMAIN", nil),
+                (executable, "s3-region", "CHUNKFLOW_S3_REGION", "us-east-1"),
+                (executable, "kms-keys-file", "CHUNKFLOW_KMS_KEYS_FILE", nil),
+                (executable, "lifecycle-day", "CHUNKFLOW_LIFECYCLE_DAY", "86400"),
             ]
         }
         + [

@@ -1,0 +1,42 @@
+internal import HTTPEdge
+internal import Metadata
+internal import NIOHTTP1
+internal import ObjectStore
+
+/// What belongs to an object beside its content: one document a query parameter.
+extension S3Responder {
+    func getObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        guard call.document == "tagging" else { throw S3Error(.notImplemented) }
+        let object = try await object(call.key, try call.version(), in: bucket)
+        return .xml(
+            XMLWriter.document("Tagging") { Tags.write(object.attributes.tags ?? [], to: $0) }, headers: versionField(object, in: bucket))
+    }
+
+    func putObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        guard call.document == "tagging" else { throw S3Error(.notImplemented) }
+        let tags = try Tags.parse(try await call.readXML("Tagging"), maximum: Tags.maximumOfObject)
+        let object = try await change(call, in: bucket) { $0.tags = tags }
+        return HTTPResponse(status: .ok, headers: versionField(object, in: bucket))
+    }
+
+    func deleteObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        let object = try await change(call, in: bucket) { $0.tags = nil }
+        return HTTPResponse(status: .noContent, headers: versionField(object, in: bucket))
+    }
+
+    /// - Throws: ``S3Error`` `NoSuchKey` and what else there is to say of a version that is not there.
+    private func change(
+        _ call: S3Call, in bucket: BucketRecord, _ change: @escaping @Sendable (inout ObjectAttributes) throws -> Void
+    ) async throws -> ObjectRecord {
+        let selector = try call.version()
+        if let object = try await store.metadata.changeAttributes(of: selector, of: call.key, in: bucket.id, change) { return object }
+        return try await object(call.key, selector, in: bucket)
+    }
+
+    private func versionField(_ object: ObjectRecord, in bucket: BucketRecord) -> HTTPHeaders {
+        bucket.versioning == .off ? [:] : ["x-amz-version-id": VersionName.text(object.version, isNull: object.isNullVersion)]
+    }
+}

@@ -1,0 +1,219 @@
+internal import Core
+internal import HTTPEdge
+internal import Metadata
+internal import NIOHTTP1
+internal import ObjectStore
+
+extension S3Responder {
+    func putObject(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        let headers = try ObjectHeaders(call.headers)
+        let checks = try ContentChecks(call.headers, payload: call.payload)
+        let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
+        let description = ObjectDescription(
+            bucket: bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
+            attributes: try attributes(call), condition: Conditions.ofWrite(call.headers))
+        let (object, committed) = try await store.put(description, algorithms: checks.algorithms, body: body) { digest in
+            AcceptedContent(digest, checksum: try checks.verify(digest, trailer: body.trailer))
+        }
+        return HTTPResponse(status: .ok, headers: written(object, committed))
+    }
+
+    /// What the header of a request says of the object that it makes.
+    func attributes(_ call: S3Call) throws -> ObjectAttributes {
+        var attributes = ObjectAttributes()
+        attributes.owner = call.identity.ownerID
+        if let text = call.headers.first(name: "x-amz-tagging"), !text.isEmpty { attributes.tags = try Tags.parse(query: text) }
+        if let text = call.headers.first(name: "x-amz-storage-class"), text != "STANDARD" {
+            guard Self.storageClasses.contains(text) else { throw S3Error(.invalidStorageClass) }
+            attributes.storageClass = text
+        }
+        // What cannot be kept must not seem to be.
+        for name in Self.unknownFields where call.headers.contains(name: name) { throw S3Error(.notImplemented, "\(name) is not implemented") }
+        return attributes
+    }
+
+    /// All are kept alike: how is decided by the bucket, or the cluster.
+    private static let storageClasses: Set<String> = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"]
+    private static let unknownFields = [
+        "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm", "x-amz-object-lock-mode",
+        "x-amz-object-lock-legal-hold", "x-amz-grant-read", "x-amz-grant-write", "x-amz-grant-read-acp", "x-amz-grant-write-acp",
+        "x-amz-grant-full-control",
+    ]
+
+    /// The header of the answer to what wrote an object.
+    func written(_ object: ObjectRecord, _ committed: CommittedVersion) -> HTTPHeaders {
+        var headers: HTTPHeaders = ["ETag": "\"\(object.etag)\""]
+        if committed.versioning == .enabled {
+            headers.add(name: "x-amz-version-id", value: VersionName.text(committed.version, isNull: committed.isNullVersion))
+        }
+        if let checksum = object.attributes.checksum { Self.add(checksum, to: &headers) }
+        return headers
+    }
+
+    static func add(_ checksum: ObjectAttributes.Checksum, to headers: inout HTTPHeaders) {
+        headers.add(name: "x-amz-checksum-\(checksum.algorithm.lowercased())", value: checksum.value)
+        headers.add(name: "x-amz-checksum-type", value: checksum.kind.headerText)
+    }
+
+    // MARK: Reading
+
+    /// GetObject and HeadObject.
+    func getObject(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        let selector = try call.version()
+        let object = try await object(call.key, selector, in: bucket)
+        var headers = ObjectHeaders.response(for: object)
+        headers.add(name: "Last-Modified", value: CalendarDate(object.createdAt).httpText)
+        if bucket.versioning != .off {
+            headers.add(name: "x-amz-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
+        }
+        switch Conditions.evaluate(call.headers, for: object) {
+        case .notModified: throw S3Error(.notModified, fields: [.init(name: "ETag", value: "\"\(object.etag)\"")])
+        case .failed: throw S3Error(.preconditionFailed)
+        case .proceed: break
+        }
+        let part = try await part(call, of: object, headers: &headers)
+        let field = call.headers.first(name: "range")
+        if part == nil, field == nil, call.headers.first(name: "x-amz-checksum-mode")?.uppercased() == "ENABLED",
+            let checksum = object.attributes.checksum
+        {
+            Self.add(checksum, to: &headers)
+        }
+        try override(&headers, call)
+        let range: Range<Int64>
+        switch part.map(ByteRange.part) ?? ByteRange(field: field, size: object.byteCount) {
+        case .whole: range = 0..<object.byteCount
+        case .part(let part):
+            range = part
+            headers.add(name: "Content-Range", value: "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(object.byteCount)")
+        case .unsatisfiable:
+            throw S3Error(.invalidRange, fields: [.init(name: "Content-Range", value: "bytes */\(object.byteCount)")])
+        }
+        let isPartial = headers.contains(name: "content-range")
+        return HTTPResponse(
+            status: isPartial ? .partialContent : .ok, headers: headers, body: body(of: object, range: range, for: call))
+    }
+
+    private func body(of object: ObjectRecord, range: Range<Int64>, for call: S3Call) -> HTTPResponse.Body {
+        let byteCount = Int64(range.count)
+        if call.operation == .headObject { return .headOnly(byteCount: byteCount) }
+        if range.isEmpty { return .empty }
+        return .stream(byteCount: byteCount) { [store] writer in
+            try await store.read(object, range: range) { try await writer.write($0) }
+        }
+    }
+
+    /// The bytes of the part that the query asks for.
+    private func part(_ call: S3Call, of object: ObjectRecord, headers: inout HTTPHeaders) async throws -> Range<Int64>? {
+        guard let number = try call.query.number("partNumber", in: 1...Self.maximumPartNumber) else { return nil }
+        guard object.etag.contains("-") else {
+            guard number == 1 else { throw S3Error(.invalidPartNumber) }
+            return object.byteCount == 0 ? nil : 0..<object.byteCount
+        }
+        let parts = try await store.metadata.parts(ofVersion: object.version, after: 0, limit: Self.maximumPartNumber)
+        headers.add(name: "x-amz-mp-parts-count", value: "\(parts.count)")
+        var start: Int64 = 0
+        for part in parts {
+            if part.number == number {
+                if let value = part.checksum, let checksum = object.attributes.checksum {
+                    headers.add(name: "x-amz-checksum-\(checksum.algorithm.lowercased())", value: value)
+                    headers.add(name: "x-amz-checksum-type", value: checksum.kind.headerText)
+                }
+                return part.byteCount == 0 ? nil : start..<start + part.byteCount
+            }
+            start += part.byteCount
+        }
+        throw S3Error(.invalidPartNumber)
+    }
+
+    /// `response-content-type` and its like.
+    private func override(_ headers: inout HTTPHeaders, _ call: S3Call) throws(S3Error) {
+        for name in ["Content-Type", "Content-Language", "Expires", "Cache-Control", "Content-Disposition", "Content-Encoding"] {
+            guard let value = call.query["response-\(name.lowercased())"] else { continue }
+            guard !call.identity.isAnonymous else {
+                throw S3Error(.invalidRequest, "Request specific response headers cannot be used for anonymous GET requests.")
+            }
+            headers.replaceOrAdd(name: name, value: value)
+        }
+    }
+
+    /// - Throws: ``S3Error`` `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker that is asked for by its name.
+    func object(_ key: String, _ selector: VersionSelector, in bucket: BucketRecord) async throws -> ObjectRecord {
+        let details = [S3Error.Detail(name: "Key", value: key)]
+        switch try await store.metadata.version(selector, of: key, in: bucket.id) {
+        case .object(let object)?: return object
+        case .deleteMarker(let marker)?:
+            let fields = [
+                S3Error.Detail(name: "x-amz-delete-marker", value: "true"),
+                S3Error.Detail(name: "x-amz-version-id", value: VersionName.text(marker.version, isNull: marker.isNullVersion)),
+            ]
+            throw S3Error(selector == .latest ? .noSuchKey : .methodNotAllowed, details: details, fields: fields)
+        case nil: throw S3Error(selector == .latest ? .noSuchKey : .noSuchVersion, details: details)
+        }
+    }
+
+    // MARK: Copying
+
+    func copyObject(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        let source = try await source(call)
+        let replaces = try Self.directive("x-amz-metadata-directive", call)
+        let isSame = source.object.key == call.key && source.object.bucket == bucket.id
+        guard replaces || !isSame || source.isOlder else {
+            throw S3Error(.invalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing anything.")
+        }
+        var attributes = try attributes(call)
+        if try !Self.directive("x-amz-tagging-directive", call) { attributes.tags = source.object.attributes.tags }
+        attributes.checksum = source.object.attributes.checksum
+        let headers = try ObjectHeaders(call.headers)
+        let description = ObjectDescription(
+            bucket: bucket, key: call.key, contentType: replaces ? headers.contentType : source.object.contentType,
+            userMetadata: replaces ? headers.kept : source.object.userMetadata, attributes: attributes,
+            condition: Conditions.ofWrite(call.headers))
+        let (object, committed) = try await store.copy(source.object, to: description)
+        var fields = written(object, committed)
+        fields.remove(name: "ETag")
+        fields.add(contentsOf: source.fields)
+        return .xml(
+            XMLWriter.document("CopyObjectResult") { writer in
+                writer.element("LastModified", CalendarDate(object.createdAt).internetText)
+                writer.element("ETag", "\"\(object.etag)\"")
+                if let checksum = object.attributes.checksum {
+                    writer.element("Checksum\(checksum.algorithm)", checksum.value)
+                    writer.element("ChecksumType", checksum.kind.headerText)
+                }
+            }, headers: fields)
+    }
+
+    struct Source {
+        let object: ObjectRecord
+        /// Whether it is named by its version.
+        let isOlder: Bool
+        let fields: HTTPHeaders
+    }
+
+    /// The object that a copy reads, when the caller may read it and its conditions hold.
+    func source(_ call: S3Call) async throws -> Source {
+        let named = try CopySource(call.headers.first(name: "x-amz-copy-source") ?? "")
+        let bucket = try await bucket(named: named.bucket, for: call).bucket
+        let object = try await object(named.key, named.version, in: bucket)
+        guard Conditions.evaluate(call.headers, for: object, prefix: "x-amz-copy-source-") == .proceed else {
+            throw S3Error(.preconditionFailed)
+        }
+        var fields = HTTPHeaders()
+        if bucket.versioning != .off {
+            fields.add(name: "x-amz-copy-source-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
+        }
+        return Source(object: object, isOlder: named.version != .latest, fields: fields)
+    }
+
+    /// - Returns: whether the directive is REPLACE rather than COPY.
+    private static func directive(_ name: String, _ call: S3Call) throws(S3Error) -> Bool {
+        switch call.headers.first(name: name) {
+        case nil, "COPY": return false
+        case "REPLACE": return true
+        default: throw S3Error(.invalidArgument, "\(name) must be COPY or REPLACE")
+        }
+    }
+}
