@@ -34,12 +34,29 @@ public struct CalendarDate: Hashable, Sendable {
 
     /// RFC 3339 with milliseconds: `2026-01-02T03:04:05.678Z`.
     public var internetText: String {
-        "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T\(clockText).\(Self.padded(millisecond, 3))Z"
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        Self.append(year, 4, then: "-", to: &text)
+        Self.append(month, 2, then: "-", to: &text)
+        Self.append(day, 2, then: "T", to: &text)
+        appendClock(then: ".", to: &text)
+        Self.append(millisecond, 3, then: "Z", to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// RFC 9110 5.6.7, IMF-fixdate: `Fri, 02 Jan 2026 03:04:05 GMT`.
     public var httpText: String {
-        "\(Self.weekdays[weekday]), \(Self.padded(day, 2)) \(Self.months[month - 1]) \(Self.padded(year, 4)) \(clockText) GMT"
+        var text: [UInt8] = []
+        text.reserveCapacity(29)
+        text.append(contentsOf: Self.weekdays[weekday].utf8)
+        text.append(contentsOf: ", ".utf8)
+        Self.append(day, 2, then: " ", to: &text)
+        text.append(contentsOf: Self.months[month - 1].utf8)
+        text.append(UInt8(ascii: " "))
+        Self.append(year, 4, then: " ", to: &text)
+        appendClock(then: " ", to: &text)
+        text.append(contentsOf: "GMT".utf8)
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// ISO 8601 for names of files, to the second: `20260102T030405Z`.
@@ -85,6 +102,23 @@ public struct CalendarDate: Hashable, Sendable {
     private static func floorDivide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let remainder = ((value % divisor) + divisor) % divisor
         return ((value - remainder) / divisor, remainder)
+    }
+
+    private func appendClock(then mark: Unicode.Scalar, to text: inout [UInt8]) {
+        Self.append(hour, 2, then: ":", to: &text)
+        Self.append(minute, 2, then: ":", to: &text)
+        Self.append(second, 2, then: mark, to: &text)
+    }
+
+    /// A date stands in every line of a log and a thousand times in a listing: digit by digit, without strings in between.
+    private static func append(_ value: Int, _ width: Int, then mark: Unicode.Scalar, to text: inout [UInt8]) {
+        var unit = (1..<width).reduce(1) { unit, _ in unit * 10 }
+        while unit * 10 <= value { unit *= 10 }
+        while unit > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(value / unit % 10))
+            unit /= 10
+        }
+        text.append(UInt8(ascii: mark))
     }
 
     private static func padded(_ value: Int, _ width: Int) -> String {

@@ -3,6 +3,7 @@
 ///
 /// The log itself does this to all that it is given; nobody needs to do it before.
 public func logText(_ text: String, limit: Int = 256) -> String {
+    if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) { return text }
     var result = ""
     result.reserveCapacity(min(text.utf8.count, limit))
     var count = 0

@@ -37,6 +37,7 @@ package struct LogLine {
     /// For programs: one JSON object (RFC 8259), without a line break.
     package var json: String {
         var line = "{"
+        line.reserveCapacity(512)
         Self.append("time", time, to: &line)
         Self.append("level", event.level.rawValue, to: &line)
         Self.append("logger", label, to: &line)
@@ -97,6 +98,12 @@ package struct LogLine {
 
     private static func append(quoted text: String, to line: inout String) {
         line += "\""
+        // Nearly all that is logged: a line is written for every request, and going through it character by character costs most of it.
+        if text.utf8.count <= textLimit, text.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            line += text
+            line += "\""
+            return
+        }
         var count = 0
         for scalar in text.unicodeScalars {
             if count == textLimit {
