@@ -121,19 +121,24 @@ def test_of_many_who_want_to_be_first_one_is(s3, bucket):
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
 def test_checksums_are_verified_kept_and_given_back(s3, bucket, algorithm):
+    def crc32c(content: bytes) -> bytes:
+        remainder = 0xFFFFFFFF
+        for byte in content:
+            remainder ^= byte
+            for _ in range(8):
+                remainder = remainder >> 1 ^ (0x82F63B78 if remainder & 1 else 0)
+        return (remainder ^ 0xFFFFFFFF).to_bytes(4, "big")
+
     digests = {
-        "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"), "SHA1": lambda content: hashlib.sha1(content).digest(),
+        "CRC32C": crc32c, "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"), "SHA1": lambda content: hashlib.sha1(content).digest(),
         "SHA256": lambda content: hashlib.sha256(content).digest(),
     }
     field = f"Checksum{algorithm}"
-    if algorithm in digests:
-        good = base64.b64encode(digests[algorithm](b"content")).decode()
-        wrong = base64.b64encode(digests[algorithm](b"other")).decode()
-        assert error_of(s3.put_object, Bucket=bucket, Key="k", Body=b"content", **{field: wrong}) == (400, "BadDigest")
-        assert error_of(s3.get_object, Bucket=bucket, Key="k") == (404, "NoSuchKey")
-        assert s3.put_object(Bucket=bucket, Key="k", Body=b"content", **{field: good})[field] == good
-    else:
-        good = s3.put_object(Bucket=bucket, Key="k", Body=b"content", ChecksumAlgorithm=algorithm)[field]
+    good = base64.b64encode(digests[algorithm](b"content")).decode()
+    wrong = base64.b64encode(digests[algorithm](b"other")).decode()
+    assert error_of(s3.put_object, Bucket=bucket, Key="k", Body=b"content", **{field: wrong}) == (400, "BadDigest")
+    assert error_of(s3.get_object, Bucket=bucket, Key="k") == (404, "NoSuchKey")
+    assert s3.put_object(Bucket=bucket, Key="k", Body=b"content", **{field: good})[field] == good
     assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")[field] == good
 
 

@@ -17,10 +17,18 @@ extension S3Responder {
         guard let upload = try await store.metadata.upload(id), upload.bucket == bucket.id, upload.key == call.key else {
             return try await completedBefore(id, named, call, in: bucket)
         }
-        let parts = try chosen(named, from: try await store.metadata.parts(of: id, after: 0, limit: Self.maximumPartNumber))
+        let kept = try await store.metadata.parts(of: id, after: 0, limit: Self.maximumPartNumber)
+        let parts: [PartRecord]
         var attributes = upload.attributes
-        attributes.checksum = try checksum(of: parts, for: upload, call)
-        try checkSize(of: parts, call)
+        do {
+            parts = try chosen(named, from: kept)
+            attributes.checksum = try checksum(of: parts, for: upload, call)
+            try checkSize(of: parts, call)
+        } catch {
+            // Another completion may have taken the parts since the upload was looked at.
+            guard try await store.metadata.upload(id) == nil else { throw error }
+            return try await completedBefore(id, named, call, in: bucket)
+        }
         let now = time.now()
         let object = ObjectRecord(
             bucket: bucket.id, key: upload.key, version: VersionID(time: now, random: random),

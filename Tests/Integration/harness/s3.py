@@ -19,7 +19,8 @@ def s3_client(address: tuple[str, int], key: tuple[str, str] = ROOT, **options):
     from botocore.config import Config
 
     host, port = address
-    settings = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}, "connect_timeout": 10, "read_timeout": 40}
+    # boto3 presigns with the second version of signatures unless it is told to use the fourth.
+    settings = {"signature_version": "s3v4", "retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}, "connect_timeout": 10, "read_timeout": 40}
     return boto3.client(
         "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", aws_access_key_id=key[0], aws_secret_access_key=key[1],
         config=Config(**{**settings, **options}))
