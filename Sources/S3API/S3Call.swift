@@ -4,33 +4,29 @@ internal import Metadata
 internal import NIOCore
 internal import NIOHTTP1
 
-/// A request that has been understood: what it is about, who sends it, what it asks for.
+/// A request that has been admitted: what it asks for may be done. See ``S3Responder/admit(_:)``.
 struct S3Call {
     /// Bytes of a document that a client sends.
     static let maximumDocumentBytes = 4 * 1_024 * 1_024
 
-    let request: HTTPRequest
-    let address: Address
-    let query: QueryItems
-    let operation: S3Operation
-    /// The query parameter that names a document, where the operation is about one.
-    let document: String?
-    let identity: Identity
-    let payload: Payload
+    let asked: S3Request
+    let access: Access
 
-    var headers: HTTPHeaders { request.headers }
-
+    var request: HTTPRequest { asked.request }
+    var address: Address { asked.address }
+    var query: QueryItems { asked.query }
+    var operation: S3Operation { asked.operation }
+    var document: String? { asked.document }
+    var identity: Identity { asked.identity }
+    var payload: Payload { asked.payload }
+    var headers: HTTPHeaders { asked.request.headers }
     /// - Precondition: the operation is about a bucket.
-    var bucketName: String {
-        guard let bucket = address.bucket else { preconditionFailure("\(operation) is about a bucket") }
-        return bucket
-    }
-
+    var bucketName: String { asked.bucketName }
     /// - Precondition: the operation is about an object.
-    var key: String {
-        guard let key = address.key else { preconditionFailure("\(operation) is about an object") }
-        return key
-    }
+    var key: String { asked.key }
+    /// Which version the query names.
+    /// - Throws: ``S3Error`` `InvalidArgument`.
+    func version() throws(S3Error) -> VersionSelector { try asked.version() }
 
     /// The document that the client sends, checked against the digests that come with it.
     /// - Parameter checksNothing: for CompleteMultipartUpload, whose checksum fields are about the object.
@@ -59,10 +55,6 @@ struct S3Call {
         guard element.name == root else { throw S3Error(.malformedXML) }
         return element
     }
-
-    /// Which version the query names.
-    /// - Throws: ``S3Error`` `InvalidArgument`.
-    func version() throws(S3Error) -> VersionSelector { try VersionName.selector(query["versionId"]) }
 }
 
 /// How S3 writes the name of a version.

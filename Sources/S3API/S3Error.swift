@@ -24,11 +24,14 @@ struct S3Error: Error, Hashable {
     }
 
     enum Code: String, CaseIterable {
+        case accessControlListNotSupported = "AccessControlListNotSupported"
         case accessDenied = "AccessDenied"
+        case accessForbidden = "AccessForbidden"
         case accountProblem = "AccountProblem"
         case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
         case authorizationQueryParametersError = "AuthorizationQueryParametersError"
         case badDigest = "BadDigest"
+        case badRequest = "BadRequest"
         case bucketAlreadyExists = "BucketAlreadyExists"
         case bucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
         case bucketNotEmpty = "BucketNotEmpty"
@@ -40,6 +43,7 @@ struct S3Error: Error, Hashable {
         case internalError = "InternalError"
         case invalidAccessKeyId = "InvalidAccessKeyId"
         case invalidArgument = "InvalidArgument"
+        case invalidBucketAclWithObjectOwnership = "InvalidBucketAclWithObjectOwnership"
         case invalidBucketName = "InvalidBucketName"
         case invalidBucketState = "InvalidBucketState"
         case invalidDigest = "InvalidDigest"
@@ -95,7 +99,8 @@ struct S3Error: Error, Hashable {
 
         var status: HTTPResponseStatus {
             switch self {
-            case .accessDenied, .accountProblem, .invalidAccessKeyId, .invalidObjectState, .requestTimeTooSkewed, .signatureDoesNotMatch:
+            case .accessDenied, .accessForbidden, .accountProblem, .invalidAccessKeyId, .invalidObjectState, .requestTimeTooSkewed,
+                .signatureDoesNotMatch:
                 .forbidden
             case .noSuchBucket, .noSuchBucketPolicy, .noSuchCORSConfiguration, .noSuchKey, .noSuchLifecycleConfiguration,
                 .noSuchObjectLockConfiguration, .noSuchPublicAccessBlockConfiguration, .noSuchTagSet, .noSuchUpload, .noSuchVersion,
@@ -118,6 +123,7 @@ struct S3Error: Error, Hashable {
         /// What AWS says, where it says something better than the code does.
         var standardMessage: String {
             switch self {
+            case .accessControlListNotSupported: "The bucket does not allow ACLs"
             case .accessDenied: "Access Denied"
             case .badDigest: "The digest that you sent is not that of what arrived"
             case .bucketAlreadyExists: "The requested bucket name is not available"
@@ -128,6 +134,8 @@ struct S3Error: Error, Hashable {
             case .incompleteBody: "Fewer bytes arrived than the request announced"
             case .internalError: "The server failed"
             case .invalidAccessKeyId: "The access key does not exist here"
+            case .invalidBucketAclWithObjectOwnership:
+                "The bucket's access control list grants something to others: ObjectOwnership cannot be BucketOwnerEnforced"
             case .invalidBucketName: "The bucket's name is not valid"
             case .invalidDigest: "The digest is not well formed"
             case .invalidPart: "A part was not found, or has another entity tag"
@@ -146,7 +154,8 @@ struct S3Error: Error, Hashable {
             case .requestTimeTooSkewed: "The request's time and the server's are too far apart"
             case .requestTimeout: "The body of the request stopped arriving"
             case .serviceUnavailable: "The store cannot do this at the moment: try again"
-            case .signatureDoesNotMatch: "The signature is not the one that this server computes: look at the secret key and the method of signing"
+            case .signatureDoesNotMatch:
+                "The signature is not the one that this server computes: look at the secret key and the method of signing"
             case .slowDown: "Too many requests are being worked on: try again"
             case .xAmzContentSHA256Mismatch: "The x-amz-content-sha256 is not that of what arrived"
             default: rawValue

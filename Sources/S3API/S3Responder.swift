@@ -29,6 +29,7 @@ public struct S3Responder: HTTPResponder {
     let time: any TimeSource
     let random: any RandomSource
     let authenticator: Authenticator
+    let policies = PolicyCache()
 
     public init(store: ObjectStore, settings: S3Settings, time: any TimeSource, random: any RandomSource) {
         self.store = store
@@ -42,23 +43,39 @@ public struct S3Responder: HTTPResponder {
         let query = try QueryItems(request.target.query)
         let address = try Address(request.target, host: request.headers.first(name: "host"), domains: settings.domains)
         let (operation, document) = try S3Operation.resolve(request.method, address, query: query, headers: request.headers)
+        let crossOrigin: HTTPHeaders
         do {
-            let authentication = try await authenticator.authenticate(request, query: query)
-            let call = S3Call(
-                request: request, address: address, query: query, operation: operation, document: document,
-                identity: authentication.identity, payload: authentication.payload)
-            var response = try await perform(call)
-            response.route = operation.rawValue
-            return Self.finished(response, id: request.id)
+            crossOrigin = try await crossOriginFields(request, address)
         } catch {
             throw S3OperationError(operation: operation, error: error)
         }
+        do {
+            let authentication = try await authenticate(request, operation, query)
+            let asked = S3Request(
+                request: request, address: address, query: query, operation: operation, document: document,
+                identity: authentication.identity, payload: authentication.payload)
+            var response = try await perform(try await admit(asked))
+            response.route = operation.rawValue
+            if operation != .optionsRequest { response.headers.add(contentsOf: crossOrigin) }
+            return Self.finished(response, id: request.id)
+        } catch {
+            throw S3OperationError(operation: operation, error: error, crossOrigin: operation == .optionsRequest ? [:] : crossOrigin)
+        }
+    }
+
+    /// Nobody signs a preflight: what stands in its URL is the signature of the request that it asks for.
+    private func authenticate(
+        _ request: HTTPRequest, _ operation: S3Operation, _ query: QueryItems
+    ) async throws -> Authenticator.Result {
+        guard operation != .optionsRequest else { return Authenticator.Result(identity: .anonymous, payload: .unsigned) }
+        return try await authenticator.authenticate(request, query: query)
     }
 
     public func response(to error: any Error, for request: FailedRequest) -> HTTPResponse {
         if let failure = error as? S3OperationError {
             var response = self.response(to: failure.error, for: request)
             response.route = failure.operation.rawValue
+            response.headers.add(contentsOf: failure.crossOrigin)
             return response
         }
         let error = S3Error(error)
@@ -102,7 +119,8 @@ public struct S3Responder: HTTPResponder {
         case .listParts: try await listParts(call)
         case .completeMultipartUpload: try await completeUpload(call)
         case .abortMultipartUpload: try await abortUpload(call)
-        case .getObjectAttributes, .postObject, .optionsRequest: throw S3Error(.notImplemented)
+        case .optionsRequest: try await preflight(call)
+        case .getObjectAttributes, .postObject: throw S3Error(.notImplemented)
         }
     }
 }
@@ -111,6 +129,8 @@ public struct S3Responder: HTTPResponder {
 struct S3OperationError: Error, CustomStringConvertible {
     let operation: S3Operation
     let error: any Error
+    /// What the error's answer says to scripts of web pages.
+    var crossOrigin: HTTPHeaders = [:]
 
     var description: String { "\(error)" }
 }

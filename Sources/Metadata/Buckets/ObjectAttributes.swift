@@ -67,6 +67,8 @@ public struct ObjectAttributes: Codable, Hashable, Sendable {
 
     /// The account that wrote it; nil for the root account.
     public var owner: String?
+    /// Of an upload of parts: the account that began it, where its object shall belong to another.
+    public var initiator: String?
     /// Grants, in a form of the S3 API's; nil for the owner alone.
     public var accessControl: String?
     public var tags: [Tag]?

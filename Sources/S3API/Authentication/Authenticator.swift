@@ -75,11 +75,14 @@ struct Authenticator: Sendable {
         else {
             throw S3Error(
                 .authorizationQueryParametersError,
-                "A presigned request needs X-Amz-Algorithm (\(Authorization.algorithm)), -Credential, -Date, -Expires, -SignedHeaders, -Signature")
+                "A presigned request needs X-Amz-Algorithm (\(Authorization.algorithm)), -Credential, -Date, -Expires, -SignedHeaders, -Signature"
+            )
         }
-        guard (1...Self.maximumExpiry).contains(expiry) else {
+        guard expiry <= Self.maximumExpiry else {
             throw S3Error(.authorizationQueryParametersError, "X-Amz-Expires must be from 1 to \(Self.maximumExpiry) seconds")
         }
+        // It would have been valid until it was made, or until before that.
+        guard expiry > 0 else { throw S3Error(.accessDenied, "Request has expired") }
         guard credential.scope.service == "s3", credential.scope.date == time.date else {
             throw S3Error(.authorizationQueryParametersError, "The scope of the credential is not that of this request")
         }

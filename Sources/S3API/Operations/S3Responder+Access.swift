@@ -2,31 +2,12 @@ internal import Metadata
 internal import NIOHTTP1
 internal import ObjectStore
 
-/// Who may do what.
+/// What operations ask about who is who.
 extension S3Responder {
-    /// The bucket that a call is about, when the caller may do to it what the call does.
-    /// - Throws: ``S3Error`` `NoSuchBucket`, `AccessDenied`.
+    /// The bucket that a call is about. That the caller may do to it what the call does was decided when it was admitted.
     func bucket(for call: S3Call) async throws -> BucketDescription {
-        try await bucket(named: call.bucketName, for: call)
-    }
-
-    func bucket(named name: String, for call: S3Call) async throws -> BucketDescription {
-        guard let description = try await store.metadata.describeBucket(named: name), !description.bucket.isInternal else {
-            throw S3Error(.noSuchBucket, details: [.init(name: "BucketName", value: name)])
-        }
-        if let expected = call.headers.first(name: "x-amz-expected-bucket-owner"), expected != ownerID(description.bucket.owner) {
-            throw S3Error(.accessDenied)
-        }
-        guard mayUse(description.bucket, call.identity) else { throw S3Error(.accessDenied) }
-        return description
-    }
-
-    /// The owner of a bucket may do everything with it and what is in it, and so may the root account; nobody else may do anything.
-    private func mayUse(_ bucket: BucketRecord, _ identity: Identity) -> Bool { identity == .root || identity.owns(bucket.owner) }
-
-    /// - Throws: ``S3Error`` `AccessDenied` for an anonymous call.
-    func requireAccount(_ call: S3Call) throws(S3Error) {
-        if call.identity.isAnonymous { throw S3Error(.accessDenied) }
+        guard let bucket = call.access.bucket else { throw S3Error(.accessDenied) }
+        return bucket
     }
 
     /// How the API calls an owner; nil is the root account.

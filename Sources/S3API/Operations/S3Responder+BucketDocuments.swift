@@ -7,6 +7,12 @@ internal import ObjectStore
 extension S3Responder {
     func getBucketDocument(_ call: S3Call) async throws -> HTTPResponse {
         switch call.document {
+        case "acl": try await getBucketAccessControl(call)
+        case "policy": try await getPolicy(call)
+        case "policyStatus": try getPolicyStatus(call)
+        case "publicAccessBlock": try await getPublicAccessBlock(call)
+        case "ownershipControls": try await getOwnership(call)
+        case "cors": try await getCrossOriginRules(call)
         case "versioning": try await getVersioning(call)
         case "tagging": try await getBucketTagging(call)
         default: throw S3Error(.notImplemented)
@@ -15,6 +21,11 @@ extension S3Responder {
 
     func putBucketDocument(_ call: S3Call) async throws -> HTTPResponse {
         switch call.document {
+        case "acl": try await putBucketAccessControl(call)
+        case "policy": try await putPolicy(call)
+        case "publicAccessBlock": try await putPublicAccessBlock(call)
+        case "ownershipControls": try await putOwnership(call)
+        case "cors": try await putCrossOriginRules(call)
         case "versioning": try await putVersioning(call)
         case "tagging": try await putBucketTagging(call)
         default: throw S3Error(.notImplemented)
@@ -23,13 +34,18 @@ extension S3Responder {
 
     func deleteBucketDocument(_ call: S3Call) async throws -> HTTPResponse {
         switch call.document {
-        case "tagging":
-            let bucket = try await bucket(for: call).bucket
-            try await store.metadata.setDocument(.tagging, of: bucket.id, to: nil)
-            return HTTPResponse(status: .noContent)
-        case "versioning": throw S3Error(.methodNotAllowed)
+        case "policy": try await remove(.policy, call)
+        case "publicAccessBlock": try await remove(.publicAccessBlock, call)
+        case "ownershipControls": try await remove(.ownership, call)
+        case "cors": try await remove(.cors, call)
+        case "tagging": try await remove(.tagging, call)
         default: throw S3Error(.notImplemented)
         }
+    }
+
+    func remove(_ document: BucketDocument, _ call: S3Call) async throws -> HTTPResponse {
+        try await store.metadata.setDocument(document, of: try await bucket(for: call).bucket.id, to: nil)
+        return HTTPResponse(status: .noContent)
     }
 
     // MARK: Versioning

@@ -13,7 +13,6 @@ extension S3Responder {
     private static let behindInternalNames = "/"
 
     func listBuckets(_ call: S3Call) async throws -> HTTPResponse {
-        try requireAccount(call)
         let limit = try call.query.number("max-buckets", in: 1...Self.maximumBuckets) ?? Self.maximumBuckets
         let prefix = call.query["prefix"] ?? ""
         let owner = call.identity.ownerID.map(BucketOwner.account) ?? .root
@@ -41,10 +40,9 @@ extension S3Responder {
     }
 
     func createBucket(_ call: S3Call) async throws -> HTTPResponse {
-        try requireAccount(call)
         let name = call.bucketName
         guard BucketName.isValid(name), !Self.reservedNames.contains(name) else { throw S3Error(.invalidBucketName) }
-        var documents: [BucketDocument: String] = [:]
+        var documents = try await accessDocuments(call)
         let configuration = try await call.readDocument()
         if configuration.readableBytes > 0 {
             let element = try XMLElement.parse(configuration)

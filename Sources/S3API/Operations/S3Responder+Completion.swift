@@ -20,6 +20,7 @@ extension S3Responder {
         let kept = try await store.metadata.parts(of: id, after: 0, limit: Self.maximumPartNumber)
         let parts: [PartRecord]
         var attributes = upload.attributes
+        attributes.initiator = nil
         do {
             parts = try chosen(named, from: kept)
             attributes.checksum = try checksum(of: parts, for: upload, call)
@@ -50,7 +51,8 @@ extension S3Responder {
     }
 
     /// The answer to a completion that is repeated: that of the first.
-    private func completedBefore(_ id: UploadID, _ named: NamedParts, _ call: S3Call, in bucket: BucketRecord) async throws -> HTTPResponse {
+    private func completedBefore(_ id: UploadID, _ named: NamedParts, _ call: S3Call, in bucket: BucketRecord) async throws -> HTTPResponse
+    {
         guard let completed = try await store.metadata.completedUpload(id), completed.bucket == bucket.id, completed.key == call.key,
             completed.partsDigest == named.digest
         else { throw S3Error(.noSuchUpload) }

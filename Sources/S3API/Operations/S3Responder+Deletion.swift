@@ -23,11 +23,14 @@ extension S3Responder {
     func delete(
         _ key: String, _ selector: VersionSelector, in bucket: BucketRecord, condition: WriteCondition, _ call: S3Call
     ) async throws -> Deletion {
-        let bypasses = call.headers.first(name: "x-amz-bypass-governance-retention")?.lowercased() == "true"
+        let isBypassing = call.headers.first(name: "x-amz-bypass-governance-retention")?.lowercased() == "true"
+        let bypasses = isBypassing && call.may(.bypassGovernanceRetention, key)
+        // What nobody signed for is the bucket's owner's, as with what is written.
+        let owner = call.identity.isAnonymous ? bucket.owner : call.identity.ownerID
         let now = time.now()
         do {
             let deletion = try await store.metadata.delete(
-                selector, of: key, in: bucket.id, marker: VersionID(time: now, random: random), owner: call.identity.ownerID,
+                selector, of: key, in: bucket.id, marker: VersionID(time: now, random: random), owner: owner,
                 condition: condition, bypassingGovernance: bypasses, at: now)
             store.noteGarbage()
             return deletion
@@ -57,6 +60,7 @@ extension S3Responder {
         do {
             guard !key.isEmpty else { throw S3Error(.malformedXML) }
             guard key.utf8.count <= Address.maximumKeyBytes else { throw S3Error(.keyTooLong) }
+            guard call.may(version == nil ? .deleteObject : .deleteObjectVersion, key) else { throw S3Error(.accessDenied) }
             let condition = WriteCondition(
                 ifMatch: object.value("ETag").map(Conditions.match), byteCount: object.value("Size").flatMap { Int64($0) },
                 createdAt: object.value("LastModifiedTime").flatMap { CalendarDate.timestamp(httpText: $0) })

@@ -13,7 +13,7 @@ extension S3Responder {
     func createUpload(_ call: S3Call) async throws -> HTTPResponse {
         let bucket = try await bucket(for: call).bucket
         let headers = try ObjectHeaders(call.headers)
-        var attributes = try attributes(call)
+        var attributes = try await attributes(call)
         attributes.checksum = try PartChecksums.wanted(call.headers)
         let now = time.now()
         let upload = UploadRecord(
@@ -123,14 +123,14 @@ extension S3Responder {
         let marker = try call.query.number("part-number-marker", in: 0...Int(Int32.max)) ?? 0
         let found = try await store.metadata.parts(of: upload.id, after: marker, limit: limit + 1)
         let page = found.prefix(limit)
-        let names = try await names(of: [upload.attributes.owner])
+        let names = try await names(of: [upload.attributes.owner, upload.attributes.initiator])
         let algorithm = upload.attributes.checksum?.algorithm
         return .xml(
             XMLWriter.document("ListPartsResult") { writer in
                 writer.element("Bucket", bucket.name)
                 writer.element("Key", upload.key)
                 writer.element("UploadId", upload.id.description)
-                write(owner: upload.attributes.owner, as: "Initiator", names: names, to: writer)
+                write(owner: upload.attributes.initiator ?? upload.attributes.owner, as: "Initiator", names: names, to: writer)
                 write(owner: upload.attributes.owner, as: "Owner", names: names, to: writer)
                 writer.element("StorageClass", upload.attributes.storageClass ?? "STANDARD")
                 writer.element("PartNumberMarker", marker)
@@ -160,7 +160,7 @@ extension S3Responder {
         request.after = call.query["key-marker"].flatMap { $0.isEmpty ? nil : $0 }
         let marker = call.query["upload-id-marker"].flatMap { UploadID($0) }
         let page = try await store.metadata.uploads(request, after: request.after == nil ? nil : marker, in: bucket.id)
-        let names = try await names(of: page.elements.map(\.attributes.owner))
+        let names = try await names(of: page.elements.flatMap { [$0.attributes.owner, $0.attributes.initiator] })
         return .xml(
             XMLWriter.document("ListMultipartUploadsResult") { writer in
                 writer.element("Bucket", bucket.name)
@@ -176,7 +176,7 @@ extension S3Responder {
                     writer.element("Upload") { writer in
                         writer.element("Key", query.encoded(upload.key))
                         writer.element("UploadId", upload.id.description)
-                        write(owner: upload.attributes.owner, as: "Initiator", names: names, to: writer)
+                        write(owner: upload.attributes.initiator ?? upload.attributes.owner, as: "Initiator", names: names, to: writer)
                         write(owner: upload.attributes.owner, as: "Owner", names: names, to: writer)
                         writer.element("StorageClass", upload.attributes.storageClass ?? "STANDARD")
                         writer.element("Initiated", CalendarDate(upload.createdAt).internetText)

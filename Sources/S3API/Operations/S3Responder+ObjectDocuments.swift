@@ -6,19 +6,19 @@ internal import ObjectStore
 /// What belongs to an object beside its content: one document a query parameter.
 extension S3Responder {
     func getObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
-        let bucket = try await bucket(for: call).bucket
-        guard call.document == "tagging" else { throw S3Error(.notImplemented) }
-        let object = try await object(call.key, try call.version(), in: bucket)
-        return .xml(
-            XMLWriter.document("Tagging") { Tags.write(object.attributes.tags ?? [], to: $0) }, headers: versionField(object, in: bucket))
+        switch call.document {
+        case "acl": try await getObjectAccessControl(call)
+        case "tagging": try await getTagging(call)
+        default: throw S3Error(.notImplemented)
+        }
     }
 
     func putObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
-        let bucket = try await bucket(for: call).bucket
-        guard call.document == "tagging" else { throw S3Error(.notImplemented) }
-        let tags = try Tags.parse(try await call.readXML("Tagging"), maximum: Tags.maximumOfObject)
-        let object = try await change(call, in: bucket) { $0.tags = tags }
-        return HTTPResponse(status: .ok, headers: versionField(object, in: bucket))
+        switch call.document {
+        case "acl": try await putObjectAccessControl(call)
+        case "tagging": try await putTagging(call)
+        default: throw S3Error(.notImplemented)
+        }
     }
 
     func deleteObjectDocument(_ call: S3Call) async throws -> HTTPResponse {
@@ -27,16 +27,32 @@ extension S3Responder {
         return HTTPResponse(status: .noContent, headers: versionField(object, in: bucket))
     }
 
+    private func getTagging(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        let object = try object(for: call)
+        return .xml(
+            XMLWriter.document("Tagging") { Tags.write(object.attributes.tags ?? [], to: $0) }, headers: versionField(object, in: bucket))
+    }
+
+    private func putTagging(_ call: S3Call) async throws -> HTTPResponse {
+        let bucket = try await bucket(for: call).bucket
+        _ = try object(for: call)
+        let tags = try Tags.parse(try await call.readXML("Tagging"), maximum: Tags.maximumOfObject)
+        try call.confirm(call.query.has("versionId") ? .putObjectVersionTagging : .putObjectTagging, tags: tags)
+        let object = try await change(call, in: bucket) { $0.tags = tags }
+        return HTTPResponse(status: .ok, headers: versionField(object, in: bucket))
+    }
+
     /// - Throws: ``S3Error`` `NoSuchKey` and what else there is to say of a version that is not there.
-    private func change(
+    func change(
         _ call: S3Call, in bucket: BucketRecord, _ change: @escaping @Sendable (inout ObjectAttributes) throws -> Void
     ) async throws -> ObjectRecord {
         let selector = try call.version()
         if let object = try await store.metadata.changeAttributes(of: selector, of: call.key, in: bucket.id, change) { return object }
-        return try await object(call.key, selector, in: bucket)
+        return try Self.existing(try await store.metadata.version(selector, of: call.key, in: bucket.id), call.key, selector)
     }
 
-    private func versionField(_ object: ObjectRecord, in bucket: BucketRecord) -> HTTPHeaders {
+    func versionField(_ object: ObjectRecord, in bucket: BucketRecord) -> HTTPHeaders {
         bucket.versioning == .off ? [:] : ["x-amz-version-id": VersionName.text(object.version, isNull: object.isNullVersion)]
     }
 }

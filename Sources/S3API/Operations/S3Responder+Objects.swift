@@ -12,7 +12,7 @@ extension S3Responder {
         let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
         let description = ObjectDescription(
             bucket: bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
-            attributes: try attributes(call), condition: Conditions.ofWrite(call.headers))
+            attributes: try await attributes(call), condition: Conditions.ofWrite(call.headers))
         let (object, committed) = try await store.put(description, algorithms: checks.algorithms, body: body) { digest in
             AcceptedContent(digest, checksum: try checks.verify(digest, trailer: body.trailer))
         }
@@ -20,16 +20,18 @@ extension S3Responder {
     }
 
     /// What the header of a request says of the object that it makes.
-    func attributes(_ call: S3Call) throws -> ObjectAttributes {
+    func attributes(_ call: S3Call) async throws -> ObjectAttributes {
         var attributes = ObjectAttributes()
-        attributes.owner = call.identity.ownerID
+        try await setAccess(of: &attributes, call)
         if let text = call.headers.first(name: "x-amz-tagging"), !text.isEmpty { attributes.tags = try Tags.parse(query: text) }
         if let text = call.headers.first(name: "x-amz-storage-class"), text != "STANDARD" {
             guard Self.storageClasses.contains(text) else { throw S3Error(.invalidStorageClass) }
             attributes.storageClass = text
         }
         // What cannot be kept must not seem to be.
-        for name in Self.unknownFields where call.headers.contains(name: name) { throw S3Error(.notImplemented, "\(name) is not implemented") }
+        for name in Self.unknownFields where call.headers.contains(name: name) {
+            throw S3Error(.notImplemented, "\(name) is not implemented")
+        }
         return attributes
     }
 
@@ -37,8 +39,7 @@ extension S3Responder {
     private static let storageClasses: Set<String> = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"]
     private static let unknownFields = [
         "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm", "x-amz-object-lock-mode",
-        "x-amz-object-lock-legal-hold", "x-amz-grant-read", "x-amz-grant-write", "x-amz-grant-read-acp", "x-amz-grant-write-acp",
-        "x-amz-grant-full-control",
+        "x-amz-object-lock-legal-hold",
     ]
 
     /// The header of the answer to what wrote an object.
@@ -61,8 +62,7 @@ extension S3Responder {
     /// GetObject and HeadObject.
     func getObject(_ call: S3Call) async throws -> HTTPResponse {
         let bucket = try await bucket(for: call).bucket
-        let selector = try call.version()
-        let object = try await object(call.key, selector, in: bucket)
+        let object = try object(for: call)
         var headers = ObjectHeaders.response(for: object)
         headers.add(name: "Last-Modified", value: CalendarDate(object.createdAt).httpText)
         if bucket.versioning != .off {
@@ -138,10 +138,16 @@ extension S3Responder {
         }
     }
 
+    /// The version that a call reads: as it was when the call was admitted.
+    /// - Throws: as ``existing(_:_:_:)``; ``S3Error`` `InvalidArgument`.
+    func object(for call: S3Call) throws(S3Error) -> ObjectRecord {
+        try Self.existing(call.access.version, call.key, try call.version())
+    }
+
     /// - Throws: ``S3Error`` `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker that is asked for by its name.
-    func object(_ key: String, _ selector: VersionSelector, in bucket: BucketRecord) async throws -> ObjectRecord {
+    static func existing(_ version: ObjectVersion?, _ key: String, _ selector: VersionSelector) throws(S3Error) -> ObjectRecord {
         let details = [S3Error.Detail(name: "Key", value: key)]
-        switch try await store.metadata.version(selector, of: key, in: bucket.id) {
+        switch version {
         case .object(let object)?: return object
         case .deleteMarker(let marker)?:
             let fields = [
@@ -161,10 +167,11 @@ extension S3Responder {
         let replaces = try Self.directive("x-amz-metadata-directive", call)
         let isSame = source.object.key == call.key && source.object.bucket == bucket.id
         guard replaces || !isSame || source.isOlder else {
-            throw S3Error(.invalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing anything.")
+            throw S3Error(
+                .invalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing anything.")
         }
-        var attributes = try attributes(call)
-        if try !Self.directive("x-amz-tagging-directive", call) { attributes.tags = source.object.attributes.tags }
+        var attributes = try await attributes(call)
+        if try !Self.directive("x-amz-tagging-directive", call) { attributes.tags = try copiedTags(source, call) }
         attributes.checksum = source.object.attributes.checksum
         let headers = try ObjectHeaders(call.headers)
         let description = ObjectDescription(
@@ -190,14 +197,15 @@ extension S3Responder {
         let object: ObjectRecord
         /// Whether it is named by its version.
         let isOlder: Bool
+        let mayReadTags: Bool
         let fields: HTTPHeaders
     }
 
     /// The object that a copy reads, when the caller may read it and its conditions hold.
     func source(_ call: S3Call) async throws -> Source {
         let named = try CopySource(call.headers.first(name: "x-amz-copy-source") ?? "")
-        let bucket = try await bucket(named: named.bucket, for: call).bucket
-        let object = try await object(named.key, named.version, in: bucket)
+        let readable = try await readable(named, for: call)
+        let (bucket, object) = (readable.bucket, readable.object)
         guard Conditions.evaluate(call.headers, for: object, prefix: "x-amz-copy-source-") == .proceed else {
             throw S3Error(.preconditionFailed)
         }
@@ -205,7 +213,14 @@ extension S3Responder {
         if bucket.versioning != .off {
             fields.add(name: "x-amz-copy-source-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
         }
-        return Source(object: object, isOlder: named.version != .latest, fields: fields)
+        return Source(object: object, isOlder: named.version != .latest, mayReadTags: readable.mayReadTags, fields: fields)
+    }
+
+    /// Tags are copied by those who may read them there and write them here.
+    private func copiedTags(_ source: Source, _ call: S3Call) throws(S3Error) -> [ObjectAttributes.Tag]? {
+        guard let tags = source.object.attributes.tags, !tags.isEmpty else { return nil }
+        guard source.mayReadTags, call.may(.putObjectTagging, call.key) else { throw S3Error(.accessDenied) }
+        return tags
     }
 
     /// - Returns: whether the directive is REPLACE rather than COPY.
