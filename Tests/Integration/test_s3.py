@@ -365,7 +365,7 @@ def test_a_key_that_is_disabled_signs_no_more(server, address):
 @pytest.mark.parametrize("altered", ["key", "expires", "signature", "date", "credential", "method"])
 def test_a_presigned_url_serves_as_it_is_and_not_altered(s3, bucket, address, altered):
     s3.put_object(Bucket=bucket, Key="k", Body=b"content")
-    s3.put_object(Bucket=bucket, Key="other", Body=b"other")
+    s3.put_object(Bucket=bucket, Key="other", Body=b"hidden")
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}, ExpiresIn=60)
     host, path = url.removeprefix("http://").split("/", 1)
     path = f"/{path}"
@@ -375,7 +375,7 @@ def test_a_presigned_url_serves_as_it_is_and_not_altered(s3, bucket, address, al
         "date": path.replace("X-Amz-Date=2", "X-Amz-Date=3"), "credential": path.replace(ROOT[0], "nobody"), "method": path,
     }[altered]
     status, body = send(address, "DELETE" if altered == "method" else "GET", changed, {"host": host})
-    assert status in (400, 403) and b"content" not in body and b"other" not in body
+    assert status in (400, 403) and b"content" not in body and b"hidden" not in body
 
 
 def test_a_presigned_url_expires(address, bucket, s3):
