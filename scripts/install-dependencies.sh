@@ -19,6 +19,9 @@ for_tests=(
     prometheus     # checks the metrics and asks for what the dashboards show
     python3        # integration tests
     python3-venv
+    rclone         # clients of the S3 API
+    restic
+    s3fs
 )
 for_benchmarks=(
     wrk            # load over HTTP

@@ -8,7 +8,7 @@ import threading
 import zlib
 
 import pytest
-from harness import EmbeddedServer, Fleet, make_bytes, run_client
+from harness import EmbeddedServer, Fleet, crc32c, make_bytes, run_client
 from harness.s3 import ROOT, Signer, error_of, path_of, root_environment, s3_client, send
 
 MIB = 1 << 20
@@ -121,16 +121,8 @@ def test_of_many_who_want_to_be_first_one_is(s3, bucket):
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
 def test_checksums_are_verified_kept_and_given_back(s3, bucket, algorithm):
-    def crc32c(content: bytes) -> bytes:
-        remainder = 0xFFFFFFFF
-        for byte in content:
-            remainder ^= byte
-            for _ in range(8):
-                remainder = remainder >> 1 ^ (0x82F63B78 if remainder & 1 else 0)
-        return (remainder ^ 0xFFFFFFFF).to_bytes(4, "big")
-
     digests = {
-        "CRC32C": crc32c, "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"), "SHA1": lambda content: hashlib.sha1(content).digest(),
+        "CRC32C": lambda content: crc32c(content).to_bytes(4, "big"), "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"), "SHA1": lambda content: hashlib.sha1(content).digest(),
         "SHA256": lambda content: hashlib.sha256(content).digest(),
     }
     field = f"Checksum{algorithm}"

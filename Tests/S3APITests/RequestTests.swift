@@ -68,6 +68,7 @@ struct RequestTests {
     func copySource() throws {
         let plain = try CopySource("/bucket/a%20b")
         #expect(plain.bucket == "bucket" && plain.key == "a b" && plain.version == .latest)
+        #expect(try CopySource("bucket/a+b%2B").key == "a b+")
         let questionable = try CopySource("bucket/%3FversionId?versionId=null")
         #expect(questionable.key == "?versionId" && questionable.version == .null)
         for text in ["", "bucket", "bucket/", "/", "bucket/%zz", "bucket/a?versionId=xyz"] {

@@ -17,7 +17,8 @@ struct CopySource: Hashable {
             path = path[..<mark.lowerBound]
         }
         if path.hasPrefix("/") { path = path.dropFirst() }
-        guard let decoded = RequestTarget.percentDecoded(path) else { throw Self.malformed }
+        // As in a query: there are clients that write a blank as a plus sign, and none that writes a plus sign as it is.
+        guard let decoded = RequestTarget.percentDecoded(path.replacing("+", with: " ")) else { throw Self.malformed }
         let parts = decoded.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { throw Self.malformed }
         bucket = String(parts[0])
