@@ -62,11 +62,11 @@ class Signer:
     def sign(self, text: str) -> str:
         return hmac.new(self.key(), text.encode(), hashlib.sha256).hexdigest()
 
-    def headers(self, method: str, host: str, path: str, payload: str, more: dict[str, str] = {}) -> dict[str, str]:
+    def headers(self, method: str, host: str, path: str, payload: str, more: dict[str, str] = {}, query: str = "") -> dict[str, str]:
         headers = {"host": host, "x-amz-content-sha256": payload, "x-amz-date": self.time, **{name.lower(): value for name, value in more.items()}}
         names = ";".join(sorted(headers))
         canonical = "\n".join(
-            [method, path, "", *(f"{name}:{headers[name]}" for name in sorted(headers)), "", names, payload])
+            [method, path, query, *(f"{name}:{headers[name]}" for name in sorted(headers)), "", names, payload])
         text = f"AWS4-HMAC-SHA256\n{self.time}\n{self.scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         self.seed = self.sign(text)
         headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={self.access}/{self.scope}, SignedHeaders={names}, Signature={self.seed}"
