@@ -126,12 +126,13 @@ let package = Package(
         library("SignatureV4", ["Core", crypto]),
         library(
             "S3API", ["CLibXML2", "Core", "HTTPEdge", "Metadata", "ObjectStore", "SignatureV4", nioCore, nioHTTP1, crypto, logging]),
-        library("Settings", ["Core", "ErasureCoding", configuration, arguments]),
+        library("Settings", ["Core", "ErasureCoding", configuration, arguments, yams]),
         library(
             "ServerAssembly",
             [
                 "Core", "ChunkStore", "Placement", "Metadata", "ChunkTransport", "ObjectStore", "StorageService", "ClusterService",
-                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "S3API", "AdminAPI", "Settings", "Telemetry", "CLinux", metrics,
+                "ErasureCoding", "HTTPEdge", "PrometheusMetrics", "RESTAPI", "S3API", "AdminAPI", "Settings", "Telemetry", "CLinux",
+                metrics,
                 tracing, lifecycle,
                 unixSignals, nioCore, nioPosix,
                 grpcCore,

@@ -22,7 +22,8 @@ public final class ObjectStore: FileStore, Sendable {
     private let knownFileBucket: Mutex<BucketRecord>
     let time: any TimeSource
     let random: any RandomSource
-    let digestExecutor: any BlockingExecutor
+    /// Where hashing runs, and what else holds a core.
+    public let digestExecutor: any BlockingExecutor
     let logger: Logger
     let startedAt: Timestamp
     /// Until then nothing is removed for being unknown: the metadata are from a backup and do not know what came after it.

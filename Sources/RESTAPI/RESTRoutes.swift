@@ -32,7 +32,8 @@ public struct RESTRoutes<Store: FileStore>: Sendable {
     /// The file of that name.
     /// - Throws: a ``Problem`` with 400 for what is no fileID, with 404 when there is no such file.
     func find(_ text: String) async throws -> ObjectRecord {
-        guard let file = try await store.file(try parse(text)) else { throw Problem.fileNotFound(text) }
+        // What the S3 API encrypted in the bucket of the files is for those whom the S3 API knows.
+        guard let file = try await store.file(try parse(text)), file.attributes.encryption == nil else { throw Problem.fileNotFound(text) }
         return file
     }
 

@@ -10,6 +10,7 @@ extension S3Error {
         case let error as StoreError: self.init(store: error)
         case let error as MetadataError: self.init(metadata: error)
         case let error as EdgeError: self.init(edge: error)
+        case let error as EncryptionError: self.init(encryption: error)
         default: self.init(.internalError)
         }
     }
@@ -35,6 +36,16 @@ extension S3Error {
         case .diskFull: self.init(.serviceUnavailable, "There is no room left")
         case .closed: self.init(.serviceUnavailable)
         default: self.init(.internalError)
+        }
+    }
+
+    /// Who asks is told whose affair it is; the log says more.
+    private init(encryption error: EncryptionError) {
+        switch error {
+        case .noSuchKey(let name): self.init(.kmsNotFound, "There is no key \(name)")
+        case .wrongKey: self.init(.internalError, "The server has another key than the one that encrypted the object")
+        case .masterKeyMissing: self.init(.internalError, "The server has lost the master key of SSE-S3, or cannot make one")
+        case .damaged: self.init(.internalError, "What is stored of the object is damaged")
         }
     }
 

@@ -61,6 +61,7 @@ struct S3Error: Error, Hashable {
         case invalidTag = "InvalidTag"
         case invalidURI = "InvalidURI"
         case keyTooLong = "KeyTooLongError"
+        case kmsNotFound = "KMS.NotFoundException"
         case malformedACL = "MalformedACLError"
         case malformedPolicy = "MalformedPolicy"
         case malformedPOSTRequest = "MalformedPOSTRequest"

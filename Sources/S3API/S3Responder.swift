@@ -1,6 +1,6 @@
 public import Core
 public import HTTPEdge
-internal import Logging
+public import Logging
 internal import Metadata
 internal import NIOCore
 internal import NIOHTTP1
@@ -18,6 +18,8 @@ public struct S3Settings: Sendable {
     public var maximumPutBytes: Int64 = 5 * 1_024 * 1_024 * 1_024
     /// Bytes that a part other than the last must have.
     public var minimumPartBytes: Int64 = 5 * 1_024 * 1_024
+    /// For encryption at rest.
+    public var encryption = EncryptionKeys()
 
     public init() {}
 }
@@ -30,13 +32,15 @@ public struct S3Responder: HTTPResponder {
     let random: any RandomSource
     let authenticator: Authenticator
     let policies = PolicyCache()
+    let keyRing: KeyRing
 
-    public init(store: ObjectStore, settings: S3Settings, time: any TimeSource, random: any RandomSource) {
+    public init(store: ObjectStore, settings: S3Settings, time: any TimeSource, random: any RandomSource, logger: Logger) {
         self.store = store
         self.settings = settings
         self.time = time
         self.random = random
         authenticator = Authenticator(root: settings.rootKey, keys: store.metadata, time: time)
+        keyRing = KeyRing(settings.encryption, metadata: store.metadata, executor: store.digestExecutor, logger: logger)
     }
 
     public func respond(to request: HTTPRequest) async throws -> HTTPResponse {
@@ -119,8 +123,9 @@ public struct S3Responder: HTTPResponder {
         case .listParts: try await listParts(call)
         case .completeMultipartUpload: try await completeUpload(call)
         case .abortMultipartUpload: try await abortUpload(call)
+        case .getObjectAttributes: try await getObjectAttributes(call)
         case .optionsRequest: try await preflight(call)
-        case .getObjectAttributes, .postObject: throw S3Error(.notImplemented)
+        case .postObject: throw S3Error(.notImplemented)
         }
     }
 }

@@ -83,9 +83,10 @@ struct Gateway: Sendable {
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
         let accounts = AccountRoutes(store: store, rootKey: rootKey, time: SystemTime(), random: SystemRandom())
-        let administration = GatewayRoutes.administration(
-            store, store, backups: backups, metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger)
-        ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts.routes
+        let administration =
+            GatewayRoutes.administration(
+                store, store, backups: backups, metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger)
+            ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts.routes
         let http = try await listener(
             "http", at: settings.http, api: "rest",
             GatewayRoutes.client(store) + (settings.admin == nil ? administration : []))
@@ -135,7 +136,8 @@ struct Gateway: Sendable {
         s3.region = settings.s3Region
         s3.domains = settings.s3Domains
         s3.rootKey = rootKey
-        let responder = S3Responder(store: store, settings: s3, time: SystemTime(), random: SystemRandom())
+        s3.encryption = encryptionKeys
+        let responder = S3Responder(store: store, settings: s3, time: SystemTime(), random: SystemRandom(), logger: logger)
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
         return try await ServerProcess.listening("s3", at: settings.s3) { [limits] in
@@ -145,6 +147,11 @@ struct Gateway: Sendable {
 
     private var rootKey: (accessKey: String, secretKey: String)? {
         settings.rootKey.map { ($0.accessKey, $0.secretKey.revealed) }
+    }
+
+    private var encryptionKeys: EncryptionKeys {
+        let keys = settings.encryptionKeys.compactMapValues { Data(base64Encoded: $0.revealed).map { Array($0) } }
+        return EncryptionKeys(keys: keys, masterKeyPath: "\(directory)/sse-s3.key")
     }
 
     private func clusterServer(_ administration: (any ClusterAdministration)?) -> ClusterServer {

@@ -31,8 +31,8 @@ public struct GatewaySettings: Hashable, Sendable {
     /// Names under which `BUCKET.NAME` is a bucket: lower case, without ports.
     public let s3Domains: [String]
     public let s3Region: String
-    /// Where the keys of encryption at rest are; nil for none.
-    public let kmsKeysFile: String?
+    /// The keys of encryption at rest, by name: 32 bytes each, in base64.
+    public let encryptionKeys: [String: Secret]
     /// Seconds that the rules of a lifecycle count as a day.
     public let lifecycleDaySeconds: Int
 
@@ -53,7 +53,10 @@ public struct GatewaySettings: Hashable, Sendable {
         rootKey = try RootKey(reader)
         s3Domains = try reader.optional(SettingsTable.s3Domain) ?? []
         s3Region = try reader.required(SettingsTable.s3Region)
-        kmsKeysFile = try reader.optional(SettingsTable.kmsKeysFile)
+        encryptionKeys =
+            try reader.value(of: SettingsTable.kmsKeysFile).map { file throws(SettingsError) in
+                try EncryptionKeyFile.read(file.value, from: file.origin)
+            } ?? [:]
         lifecycleDaySeconds = try reader.required(SettingsTable.lifecycleDay)
     }
 

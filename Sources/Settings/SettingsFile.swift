@@ -9,7 +9,7 @@ enum SettingsFile {
 
     /// - Throws: ``SettingsError`` when it cannot be read, is not a YAML mapping, or has a key that `executable` does not have.
     static func read(_ path: String, for executable: Executable) throws(SettingsError) -> any ConfigSnapshot {
-        let text = try contents(of: path)
+        let text = try contents(of: path, for: SettingsTable.config.description)
         // A file in which every line is commented out is no mapping to YAML; here it sets nothing, and that is no error.
         if text.allLinesAreComments { return InMemoryProvider(values: [:]).snapshot() }
         let keys = Mutex<[String]>([])
@@ -45,10 +45,10 @@ enum SettingsFile {
                 + " accepted: \(known.map(\.name).joined(separator: ", "))")
     }
 
-    private static func contents(of path: String) throws(SettingsError) -> String {
+    /// Text of a file that a setting names.
+    static func contents(of path: String, for setting: SettingDescription) throws(SettingsError) -> String {
         func refuse(_ reason: String) -> SettingsError {
-            SettingsError(
-                "config: \(path.debugDescription) is not accepted: \(reason); accepted: \(SettingsTable.config.description.accepted)")
+            SettingsError("\(setting.name): \(path.debugDescription) is not accepted: \(reason); accepted: \(setting.accepted)")
         }
         guard let file = FileHandle(forReadingAtPath: path) else { throw refuse(String(cString: strerror(errno))) }
         defer { try? file.close() }

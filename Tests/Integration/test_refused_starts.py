@@ -51,6 +51,7 @@ SETTINGS = [
     (["distributor"], ["--storage-nodes", "127.0.0.1:0"], {}, ["storage-nodes", "127.0.0.1:0"]),
     (["distributor"], ["--write-quorum", "0"], {"STORAGE_NODES": "127.0.0.1:9001"}, ["write-quorum", '"0"']),
     (["distributor"], [], {"CHUNKFLOW_CONFIG": "/nowhere.yaml"}, ["config", "/nowhere.yaml", "YAML"]),
+    (["distributor"], ["--kms-keys-file", "/nowhere.yaml"], {}, ["kms-keys-file", "/nowhere.yaml", "No such file"]),
     (["storage"], ["--listen", "9001"], {}, ["listen", "9001", "host:port"]),
     (["storage"], [], {"CHUNKFLOW_DURABILITY": "FSYNC"}, ["durability", "FSYNC", "fsync, none", "CHUNKFLOW_DURABILITY"]),
     (["storage"], ["--zone", "a b"], {}, ["zone", "a b"]),

@@ -470,7 +470,7 @@ def test_ten_megabytes_of_xml_are_refused(address, bucket):
 def test_what_is_not_there_says_so(s3, bucket):
     for call, more in [
         (s3.get_bucket_website, {}), (s3.get_bucket_logging, {}), (s3.get_bucket_replication, {}),
-        (s3.put_object, {"Key": "k", "Body": b"", "ServerSideEncryption": "AES256"}),
+        (s3.put_object, {"Key": "k", "Body": b"", "ServerSideEncryption": "aws:kms:dsse", "SSEKMSKeyId": "k"}),
     ]:
         assert error_of(call, Bucket=bucket, **more) == (501, "NotImplemented")
 

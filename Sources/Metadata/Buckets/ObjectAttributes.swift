@@ -32,23 +32,18 @@ public struct ObjectAttributes: Codable, Hashable, Sendable {
     public struct Encryption: Codable, Hashable, Sendable {
         public enum Mode: String, Codable, Sendable { case managed = "sse-s3", named = "sse-kms", customer = "sse-c" }
         public let mode: Mode
-        /// The name of the key that wraps the data key.
-        public var keyName: String?
+        /// The name of the key that wraps the data key; nil for the client's.
+        public let keyName: String?
         /// The data key, wrapped: base64.
-        public var wrappedKey: String?
-        /// Base64 MD5 of the client's key.
-        public var customerKeyMD5: String?
-        /// Plain bytes of each part, in the order of the blobs.
-        public var plainByteCounts: [Int64]
+        public let wrappedKey: String
+        /// The numbers of the parts that the blobs are, in their order, as runs: `1-4,6`. nil for one blob that is no part.
+        public var parts: String?
 
-        public init(
-            mode: Mode, keyName: String? = nil, wrappedKey: String? = nil, customerKeyMD5: String? = nil, plainByteCounts: [Int64] = []
-        ) {
+        public init(mode: Mode, keyName: String?, wrappedKey: String, parts: String? = nil) {
             self.mode = mode
             self.keyName = keyName
             self.wrappedKey = wrappedKey
-            self.customerKeyMD5 = customerKeyMD5
-            self.plainByteCounts = plainByteCounts
+            self.parts = parts
         }
     }
 

@@ -15,6 +15,7 @@ extension S3Responder {
         case "cors": try await getCrossOriginRules(call)
         case "versioning": try await getVersioning(call)
         case "tagging": try await getBucketTagging(call)
+        case "encryption": try await getBucketEncryption(call)
         default: throw S3Error(.notImplemented)
         }
     }
@@ -28,6 +29,7 @@ extension S3Responder {
         case "cors": try await putCrossOriginRules(call)
         case "versioning": try await putVersioning(call)
         case "tagging": try await putBucketTagging(call)
+        case "encryption": try await putBucketEncryption(call)
         default: throw S3Error(.notImplemented)
         }
     }
@@ -39,6 +41,7 @@ extension S3Responder {
         case "ownershipControls": try await remove(.ownership, call)
         case "cors": try await remove(.cors, call)
         case "tagging": try await remove(.tagging, call)
+        case "encryption": try await remove(.encryption, call)
         default: throw S3Error(.notImplemented)
         }
     }

@@ -17,6 +17,10 @@ extension S3Responder {
         guard let upload = try await store.metadata.upload(id), upload.bucket == bucket.id, upload.key == call.key else {
             return try await completedBefore(id, named, call, in: bucket)
         }
+        // The client's key comes with the completion, too.
+        if upload.attributes.encryption?.mode == .customer {
+            _ = try await cipher(of: upload, in: bucket, customer: CustomerKey(call.headers))
+        }
         let kept = try await store.metadata.parts(of: id, after: 0, limit: Self.maximumPartNumber)
         let parts: [PartRecord]
         var attributes = upload.attributes
@@ -24,6 +28,7 @@ extension S3Responder {
         do {
             parts = try chosen(named, from: kept)
             attributes.checksum = try checksum(of: parts, for: upload, call)
+            attributes.encryption?.parts = PartRuns.text(parts.map(\.number))
             try checkSize(of: parts, call)
         } catch {
             // Another completion may have taken the parts since the upload was looked at.
@@ -47,7 +52,7 @@ extension S3Responder {
             return try await completedBefore(id, named, call, in: bucket)
         }
         store.noteGarbage()
-        return result(etag: object.etag, checksum: attributes.checksum, committed, call, in: bucket)
+        return try result(etag: object.etag, attributes, committed, call, in: bucket)
     }
 
     /// The answer to a completion that is repeated: that of the first.
@@ -56,20 +61,20 @@ extension S3Responder {
         guard let completed = try await store.metadata.completedUpload(id), completed.bucket == bucket.id, completed.key == call.key,
             completed.partsDigest == named.digest
         else { throw S3Error(.noSuchUpload) }
-        var checksum: ObjectAttributes.Checksum?
+        var attributes = ObjectAttributes()
         let selector: VersionSelector = completed.version.isNullVersion ? .null : .named(completed.version.version)
         if case .object(let object)? = try await store.metadata.version(selector, of: call.key, in: bucket.id),
             object.version == completed.version.version
         {
-            checksum = object.attributes.checksum
+            attributes = object.attributes
         }
-        return result(etag: completed.etag, checksum: checksum, completed.version, call, in: bucket)
+        return try result(etag: completed.etag, attributes, completed.version, call, in: bucket)
     }
 
     private func result(
-        etag: String, checksum: ObjectAttributes.Checksum?, _ committed: CommittedVersion, _ call: S3Call, in bucket: BucketRecord
-    ) -> HTTPResponse {
-        var headers = HTTPHeaders()
+        etag: String, _ attributes: ObjectAttributes, _ committed: CommittedVersion, _ call: S3Call, in bucket: BucketRecord
+    ) throws -> HTTPResponse {
+        var headers = EncryptionRequest.fields(attributes.encryption, customer: try CustomerKey(call.headers))
         if committed.versioning == .enabled {
             headers.add(name: "x-amz-version-id", value: VersionName.text(committed.version, isNull: committed.isNullVersion))
         }
@@ -79,7 +84,7 @@ extension S3Responder {
                 writer.element("Bucket", bucket.name)
                 writer.element("Key", call.key)
                 writer.element("ETag", "\"\(etag)\"")
-                if let checksum {
+                if let checksum = attributes.checksum {
                     writer.element("Checksum\(checksum.algorithm)", checksum.value)
                     writer.element("ChecksumType", checksum.kind.headerText)
                 }

@@ -11,16 +11,18 @@ extension S3Responder {
     private static let maximumPage = 1_000
 
     func createUpload(_ call: S3Call) async throws -> HTTPResponse {
-        let bucket = try await bucket(for: call).bucket
+        let target = try await bucket(for: call)
+        let bucket = target.bucket
         let headers = try ObjectHeaders(call.headers)
         var attributes = try await attributes(call)
+        attributes.encryption = try await cipher(forNew: call.key, in: target, call.headers)?.encryption
         attributes.checksum = try PartChecksums.wanted(call.headers)
         let now = time.now()
         let upload = UploadRecord(
             id: UploadID(time: now, random: random), bucket: bucket.id, key: call.key, contentType: headers.contentType,
             userMetadata: headers.kept, attributes: attributes, createdAt: now)
         try await store.metadata.createUpload(upload)
-        var fields = HTTPHeaders()
+        var fields = EncryptionRequest.fields(attributes.encryption, customer: try CustomerKey(call.headers))
         if let checksum = attributes.checksum {
             fields.add(name: "x-amz-checksum-algorithm", value: checksum.algorithm)
             fields.add(name: "x-amz-checksum-type", value: checksum.kind.headerText)
@@ -52,6 +54,8 @@ extension S3Responder {
         let bucket = try await bucket(for: call).bucket
         let number = try partNumber(call)
         let upload = try await upload(for: call, in: bucket)
+        let customer = try CustomerKey(call.headers)
+        let cipher = try await cipher(of: upload, in: bucket, customer: customer)
         let checks = try ContentChecks(call.headers, payload: call.payload)
         let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
         var algorithms = checks.algorithms
@@ -60,11 +64,12 @@ extension S3Responder {
         if let wanted, let given = checks.checksum, given.algorithm != wanted, given.isPromised {
             throw S3Error(.invalidRequest, "Checksum Type mismatch occurred, expected checksum Type: \(wanted.rawValue)")
         }
-        let part = try await store.putPart(number, of: upload, in: bucket, algorithms: algorithms, body: body) { digest in
+        let part = try await putPart(number, of: upload, in: bucket, cipher: cipher, algorithms: algorithms, body: body) { digest in
             _ = try checks.verify(digest, trailer: body.trailer)
-            return AcceptedContent(digest, checksum: wanted.flatMap { Self.checksum($0, of: digest) })
+            return wanted.flatMap { Self.checksum($0, of: digest) }
         }
-        var headers: HTTPHeaders = ["ETag": "\"\(part.etag)\""]
+        var headers = EncryptionRequest.fields(upload.attributes.encryption, customer: customer)
+        headers.add(name: "ETag", value: "\"\(part.etag)\"")
         if let wanted, let checksum = part.checksum {
             headers.add(name: "x-amz-checksum-\(wanted.rawValue.lowercased())", value: checksum)
         } else if let given = checks.checksum, let value = given.value {
@@ -77,21 +82,27 @@ extension S3Responder {
         let bucket = try await bucket(for: call).bucket
         let number = try partNumber(call)
         let upload = try await upload(for: call, in: bucket)
+        let customer = try CustomerKey(call.headers)
+        let cipher = try await cipher(of: upload, in: bucket, customer: customer)
         let source = try await source(call)
         let range = try copyRange(call, of: source.object)
+        let content = try PlainContent(
+            of: source.object, range: range, cipher: try await self.cipher(of: source, call.headers), store: store)
         let wanted = upload.attributes.checksum.flatMap { ChecksumAlgorithm(rawValue: $0.algorithm) }
-        let part = try await store.putPart(
-            number, of: upload, in: bucket, algorithms: wanted.map { [$0] } ?? [], body: store.content(of: source.object, range: range)
-        ) { digest in AcceptedContent(digest, checksum: wanted.flatMap { Self.checksum($0, of: digest) }) }
+        let part = try await putPart(
+            number, of: upload, in: bucket, cipher: cipher, algorithms: wanted.map { [$0] } ?? [], body: content
+        ) { digest in wanted.flatMap { Self.checksum($0, of: digest) } }
+        var fields = source.fields
+        fields.add(contentsOf: EncryptionRequest.fields(upload.attributes.encryption, customer: customer))
         return .xml(
             XMLWriter.document("CopyPartResult") { writer in
                 writer.element("LastModified", CalendarDate(part.createdAt).internetText)
                 writer.element("ETag", "\"\(part.etag)\"")
                 if let wanted { writer.optional("Checksum\(wanted.rawValue)", part.checksum) }
-            }, headers: source.fields)
+            }, headers: fields)
     }
 
-    private static func checksum(_ algorithm: ChecksumAlgorithm, of digest: ContentDigest) -> ObjectAttributes.Checksum? {
+    static func checksum(_ algorithm: ChecksumAlgorithm, of digest: ContentDigest) -> ObjectAttributes.Checksum? {
         digest.value(of: algorithm).map { .init(algorithm: algorithm.rawValue, value: base64($0), kind: .fullObject) }
     }
 

@@ -6,17 +6,20 @@ internal import ObjectStore
 
 extension S3Responder {
     func putObject(_ call: S3Call) async throws -> HTTPResponse {
-        let bucket = try await bucket(for: call).bucket
+        let target = try await bucket(for: call)
         let headers = try ObjectHeaders(call.headers)
+        let cipher = try await cipher(forNew: call.key, in: target, call.headers)
         let checks = try ContentChecks(call.headers, payload: call.payload)
         let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
         let description = ObjectDescription(
-            bucket: bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
+            bucket: target.bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
             attributes: try await attributes(call), condition: Conditions.ofWrite(call.headers))
-        let (object, committed) = try await store.put(description, algorithms: checks.algorithms, body: body) { digest in
-            AcceptedContent(digest, checksum: try checks.verify(digest, trailer: body.trailer))
+        let (object, committed) = try await put(description, cipher: cipher, algorithms: checks.algorithms, body: body) { digest in
+            try checks.verify(digest, trailer: body.trailer)
         }
-        return HTTPResponse(status: .ok, headers: written(object, committed))
+        var fields = written(object, committed)
+        fields.add(contentsOf: EncryptionRequest.fields(object.attributes.encryption, customer: try CustomerKey(call.headers)))
+        return HTTPResponse(status: .ok, headers: fields)
     }
 
     /// What the header of a request says of the object that it makes.
@@ -38,8 +41,7 @@ extension S3Responder {
     /// All are kept alike: how is decided by the bucket, or the cluster.
     private static let storageClasses: Set<String> = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"]
     private static let unknownFields = [
-        "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm", "x-amz-object-lock-mode",
-        "x-amz-object-lock-legal-hold",
+        "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
     ]
 
     /// The header of the answer to what wrote an object.
@@ -62,8 +64,11 @@ extension S3Responder {
     /// GetObject and HeadObject.
     func getObject(_ call: S3Call) async throws -> HTTPResponse {
         let bucket = try await bucket(for: call).bucket
+        try EncryptionRequest.refuse(inReading: call.headers)
+        let customer = try CustomerKey(call.headers)
         let object = try object(for: call)
         var headers = ObjectHeaders.response(for: object)
+        headers.add(contentsOf: EncryptionRequest.fields(object.attributes.encryption, customer: customer))
         headers.add(name: "Last-Modified", value: CalendarDate(object.createdAt).httpText)
         if bucket.versioning != .off {
             headers.add(name: "x-amz-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
@@ -74,6 +79,7 @@ extension S3Responder {
         case .proceed: break
         }
         let part = try await part(call, of: object, headers: &headers)
+        try await check(customer, for: object, in: bucket)
         let field = call.headers.first(name: "range")
         if part == nil, field == nil, call.headers.first(name: "x-amz-checksum-mode")?.uppercased() == "ENABLED",
             let checksum = object.attributes.checksum
@@ -91,14 +97,22 @@ extension S3Responder {
             throw S3Error(.invalidRange, fields: [.init(name: "Content-Range", value: "bytes */\(object.byteCount)")])
         }
         let isPartial = headers.contains(name: "content-range")
-        return HTTPResponse(
-            status: isPartial ? .partialContent : .ok, headers: headers, body: body(of: object, range: range, for: call))
+        let body: HTTPResponse.Body
+        if call.operation == .headObject {
+            body = .headOnly(byteCount: Int64(range.count))
+        } else {
+            body = try self.body(of: object, range: range, cipher: try await cipher(of: object, in: bucket, customer: customer))
+        }
+        return HTTPResponse(status: isPartial ? .partialContent : .ok, headers: headers, body: body)
     }
 
-    private func body(of object: ObjectRecord, range: Range<Int64>, for call: S3Call) -> HTTPResponse.Body {
+    private func body(of object: ObjectRecord, range: Range<Int64>, cipher: ObjectCipher?) throws -> HTTPResponse.Body {
         let byteCount = Int64(range.count)
-        if call.operation == .headObject { return .headOnly(byteCount: byteCount) }
         if range.isEmpty { return .empty }
+        if let cipher {
+            let content = try PlainContent(of: object, range: range, cipher: cipher, store: store)
+            return .stream(byteCount: byteCount) { writer in for try await bytes in content { try await writer.write(bytes) } }
+        }
         return .stream(byteCount: byteCount) { [store] writer in
             try await store.read(object, range: range) { try await writer.write($0) }
         }
@@ -162,11 +176,14 @@ extension S3Responder {
     // MARK: Copying
 
     func copyObject(_ call: S3Call) async throws -> HTTPResponse {
-        let bucket = try await bucket(for: call).bucket
+        let target = try await bucket(for: call)
+        let bucket = target.bucket
+        let cipher = try await cipher(forNew: call.key, in: target, call.headers)
         let source = try await source(call)
         let replaces = try Self.directive("x-amz-metadata-directive", call)
         let isSame = source.object.key == call.key && source.object.bucket == bucket.id
-        guard replaces || !isSame || source.isOlder else {
+        let changesEncryption = cipher != nil || source.object.attributes.encryption != nil
+        guard replaces || !isSame || source.isOlder || changesEncryption else {
             throw S3Error(
                 .invalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing anything.")
         }
@@ -178,9 +195,11 @@ extension S3Responder {
             bucket: bucket, key: call.key, contentType: replaces ? headers.contentType : source.object.contentType,
             userMetadata: replaces ? headers.kept : source.object.userMetadata, attributes: attributes,
             condition: Conditions.ofWrite(call.headers))
-        let (object, committed) = try await store.copy(source.object, to: description)
+        let algorithm = attributes.checksum.flatMap { ChecksumAlgorithm(rawValue: $0.algorithm) }
+        let (object, committed) = try await copy(source, to: description, cipher: cipher, algorithm: algorithm, call.headers)
         var fields = written(object, committed)
         fields.remove(name: "ETag")
+        fields.add(contentsOf: EncryptionRequest.fields(object.attributes.encryption, customer: try CustomerKey(call.headers)))
         fields.add(contentsOf: source.fields)
         return .xml(
             XMLWriter.document("CopyObjectResult") { writer in
@@ -195,6 +214,7 @@ extension S3Responder {
 
     struct Source {
         let object: ObjectRecord
+        let bucket: BucketRecord
         /// Whether it is named by its version.
         let isOlder: Bool
         let mayReadTags: Bool
@@ -213,7 +233,8 @@ extension S3Responder {
         if bucket.versioning != .off {
             fields.add(name: "x-amz-copy-source-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
         }
-        return Source(object: object, isOlder: named.version != .latest, mayReadTags: readable.mayReadTags, fields: fields)
+        return Source(
+            object: object, bucket: bucket, isOlder: named.version != .latest, mayReadTags: readable.mayReadTags, fields: fields)
     }
 
     /// Tags are copied by those who may read them there and write them here.

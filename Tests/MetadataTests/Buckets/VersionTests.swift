@@ -180,7 +180,7 @@ import Testing
         attributes.owner = "nul\0 \u{1F600}"
         attributes.tags = [.init(key: "k", value: ""), .init(key: "a", value: "\"\n")]
         attributes.checksum = .init(algorithm: "SHA256", value: "x=-3", kind: .composite)
-        attributes.encryption = .init(mode: .named, keyName: "key", wrappedKey: "w", plainByteCounts: [7])
+        attributes.encryption = .init(mode: .named, keyName: "key", wrappedKey: "w", parts: "1-2")
         attributes.retention = .init(mode: .compliance, until: 4_000_000_000_000)
         let plain = fixture.object("key", version: 1, blobs: [1, 2])
         // Encrypted: the blobs have more bytes than the object.
