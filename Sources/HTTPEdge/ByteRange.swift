@@ -1,5 +1,5 @@
 /// What a `Range` field (RFC 9110 14) asks for of a file.
-public enum ByteRange: Equatable {
+public enum ByteRange: Equatable, Sendable {
     /// All of it: no range, or one that is to be ignored (several, malformed, of another unit).
     case whole
     case part(Range<Int64>)

@@ -36,7 +36,9 @@ extension S3Responder {
             guard !request.identity.isAnonymous else { throw S3Error(.accessDenied) }
             return S3Call(asked: request, access: Access(context: context(of: request, bucketOwner: nil)))
         case .existingBucket:
-            let (description, rules) = try await existingBucket(request.bucketName)
+            // A preflight may ask about the service, too, which has no rules.
+            guard let name = request.address.bucket else { throw S3Error(.badRequest, "CORS is a matter of buckets") }
+            let (description, rules) = try await existingBucket(name)
             return S3Call(
                 asked: request,
                 access: Access(bucket: description, rules: rules, context: context(of: request, bucketOwner: rules.owner)))
