@@ -58,13 +58,19 @@ public struct S3Responder: HTTPResponder {
             let asked = S3Request(
                 request: request, address: address, query: query, operation: operation, document: document,
                 identity: authentication.identity, payload: authentication.payload)
-            var response = try await perform(try await admit(asked))
+            var response = try await answer(asked)
             response.route = operation.rawValue
             if operation != .optionsRequest { response.headers.add(contentsOf: crossOrigin) }
             return Self.finished(response, id: request.id)
         } catch {
             throw S3OperationError(operation: operation, error: error, crossOrigin: operation == .optionsRequest ? [:] : crossOrigin)
         }
+    }
+
+    /// What is read is kept while it is being sent, whoever overwrites or deletes it meanwhile.
+    private func answer(_ asked: S3Request) async throws -> HTTPResponse {
+        guard asked.operation == .getObject else { return try await perform(try await admit(asked)) }
+        return try await store.lookingUp { try await perform(try await admit(asked)) }
     }
 
     /// Nobody signs a preflight: what stands in its URL is the signature of the request that it asks for.

@@ -28,6 +28,8 @@ extension ObjectStore {
         var position: BlobID?
         while true {
             let garbage = try await metadata.garbage(after: position, limit: Self.batchSize)
+            // Somebody may have found one of these just before it became garbage, and be about to read it.
+            if !garbage.isEmpty { try await activeBlobs.waitForLookups() }
             var collected: [BlobID] = []
             for record in garbage where !activeBlobs.contains(record.blob.id) {
                 try Task.checkCancellation()

@@ -78,9 +78,17 @@ extension ObjectStore {
         return (record, committed)
     }
 
+    /// Looks objects up that are going to be read: what is ``pin(_:)``ned before `body` ends is there to be read as long as it is
+    /// pinned, whatever becomes of the object. It should take no longer than the metadata do: the collector waits for it.
+    public func lookingUp<Value>(isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value) async rethrows -> Value {
+        try await activeBlobs.lookingUp(body)
+    }
+
+    public func pin(_ object: ObjectRecord) -> PinnedBlobs { PinnedBlobs(object.blobs.map(\.id), in: activeBlobs) }
+
     /// The bytes of an object as a body, for a copy that cannot share them: read no faster than they are taken.
     public func content(of object: ObjectRecord, range: Range<Int64>) -> ObjectContent {
-        ObjectContent(store: self, blobs: object.blobs, range: range)
+        ObjectContent(store: self, blobs: object.blobs, pinned: pin(object), range: range)
     }
 
     /// Reads bytes `range` of blobs, as they are stored, one behind the other.
@@ -134,6 +142,7 @@ public struct ObjectContent: AsyncSequence, Sendable {
 
     let store: ObjectStore
     let blobs: [BlobRecord]
+    let pinned: PinnedBlobs
     let range: Range<Int64>
 
     /// Pieces that are read ahead of who takes them.

@@ -109,11 +109,16 @@ extension S3Responder {
     private func body(of object: ObjectRecord, range: Range<Int64>, cipher: ObjectCipher?) throws -> HTTPResponse.Body {
         let byteCount = Int64(range.count)
         if range.isEmpty { return .empty }
+        let pinned = store.pin(object)
         if let cipher {
             let content = try PlainContent(of: object, range: range, cipher: cipher, store: store)
-            return .stream(byteCount: byteCount) { writer in for try await bytes in content { try await writer.write(bytes) } }
+            return .stream(byteCount: byteCount) { writer in
+                defer { withExtendedLifetime(pinned) {} }
+                for try await bytes in content { try await writer.write(bytes) }
+            }
         }
         return .stream(byteCount: byteCount) { [store] writer in
+            defer { withExtendedLifetime(pinned) {} }
             try await store.read(object, range: range) { try await writer.write($0) }
         }
     }
@@ -126,6 +131,8 @@ extension S3Responder {
             return object.byteCount == 0 ? nil : 0..<object.byteCount
         }
         let parts = try await store.metadata.parts(ofVersion: object.version, after: 0, limit: Self.maximumPartNumber)
+        // A copy keeps the entity tag of what was made of parts, and has none itself.
+        guard !parts.isEmpty || number > 1 else { return object.byteCount == 0 ? nil : 0..<object.byteCount }
         headers.add(name: "x-amz-mp-parts-count", value: "\(parts.count)")
         var start: Int64 = 0
         for part in parts {
@@ -215,6 +222,8 @@ extension S3Responder {
     struct Source {
         let object: ObjectRecord
         let bucket: BucketRecord
+        /// As long as the copy is made.
+        let pinned: PinnedBlobs
         /// Whether it is named by its version.
         let isOlder: Bool
         let mayReadTags: Bool
@@ -224,8 +233,11 @@ extension S3Responder {
     /// The object that a copy reads, when the caller may read it and its conditions hold.
     func source(_ call: S3Call) async throws -> Source {
         let named = try CopySource(call.headers.first(name: "x-amz-copy-source") ?? "")
-        let readable = try await readable(named, for: call)
-        let (bucket, object) = (readable.bucket, readable.object)
+        let (found, pinned) = try await store.lookingUp {
+            let found = try await self.readable(named, for: call)
+            return (found, store.pin(found.object))
+        }
+        let (bucket, object) = (found.bucket, found.object)
         guard Conditions.evaluate(call.headers, for: object, prefix: "x-amz-copy-source-") == .proceed else {
             throw S3Error(.preconditionFailed)
         }
@@ -234,7 +246,8 @@ extension S3Responder {
             fields.add(name: "x-amz-copy-source-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
         }
         return Source(
-            object: object, bucket: bucket, isOlder: named.version != .latest, mayReadTags: readable.mayReadTags, fields: fields)
+            object: object, bucket: bucket, pinned: pinned, isOlder: named.version != .latest, mayReadTags: found.mayReadTags,
+            fields: fields)
     }
 
     /// Tags are copied by those who may read them there and write them here.
