@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import threading
 import zlib
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from harness import EmbeddedServer, Fleet, crc32c, make_bytes, run_client
@@ -495,3 +496,104 @@ def test_objects_stay_across_a_restart(fleet):
     server.process.start()
     s3 = s3_client(server.process.listeners["s3"])
     assert s3.get_object(Bucket="kept", Key="k")["Body"].read() == b"content"
+
+
+# Buckets
+
+
+def test_where_a_bucket_is(s3, server):
+    s3.create_bucket(Bucket="here")
+    s3.create_bucket(Bucket="there", CreateBucketConfiguration={"LocationConstraint": "eu-west-3"})
+    assert s3.get_bucket_location(Bucket="here")["LocationConstraint"] is None
+    assert s3.get_bucket_location(Bucket="there")["LocationConstraint"] == "eu-west-3"
+    assert s3.head_bucket(Bucket="here")["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"] == "us-east-1"
+
+
+def test_buckets_are_listed_on_pages(s3):
+    names = [f"page-{number:02}" for number in range(7)]
+    for name in reversed(names):
+        s3.create_bucket(Bucket=name)
+    found, more = [], {}
+    while True:
+        page = s3.list_buckets(Prefix="page-", MaxBuckets=3, **more)
+        assert len(page["Buckets"]) <= 3
+        found += [bucket["Name"] for bucket in page["Buckets"]]
+        if "ContinuationToken" not in page:
+            break
+        more = {"ContinuationToken": page["ContinuationToken"]}
+    assert found == names
+    assert not any(bucket["Name"].startswith(".") for bucket in s3.list_buckets()["Buckets"]), "the store's own are nobody's business"
+    assert error_of(s3.list_objects_v2, Bucket=".metadata")[0] in (400, 404)
+
+
+# What clients should not send
+
+
+def test_a_key_that_is_no_text_or_has_a_nul_is_refused(address, s3, bucket):
+    for key in ("a%00b", "%FF", "a%C3", "%ED%A0%80", "%zz"):
+        path = f"/{bucket}/{key}"
+        status, body = send(address, "PUT", path, Signer().headers("PUT", "h", path, "UNSIGNED-PAYLOAD"), b"content")
+        assert status == 400 and b"<Code>InvalidURI</Code>" in body, f"{key}: {status} {body}"
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "a%00b", "a%0d%0ax-injected:%20y", "a'%20OR%20'1'='1", "%24%7Bjndi%7D", "a%2Fb", ".metadata"])
+def test_a_buckets_name_is_nothing_but_a_name(address, name):
+    path = f"/{name}"
+    canonical = quote(unquote_to_bytes(path), safe="/-_.~")
+    for method in ("PUT", "GET", "DELETE"):
+        status, body = send(address, method, path, Signer().headers(method, "h", canonical, "UNSIGNED-PAYLOAD"))
+        assert status in (400, 404), f"{method} {name}: {status} {body}"
+        assert b"\r" not in body, "a name is escaped where it is shown"
+
+
+def test_a_flood_of_headers_is_refused_and_the_server_lives(address, bucket, s3):
+    path = path_of(bucket, "k")
+    many = Signer().headers("PUT", "h", path, "UNSIGNED-PAYLOAD", {f"x-amz-meta-{number}": "y" * 100 for number in range(2_000)})
+    try:
+        status, _ = send(address, "PUT", path, many, b"content")
+        assert status in (400, 431)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # It was answered, and closed, before all of it was sent.
+    large = Signer().headers("PUT", "h", path, "UNSIGNED-PAYLOAD", {"x-amz-meta-large": "y" * 3_000})
+    status, body = send(address, "PUT", path, large, b"content")
+    assert status == 400 and b"MetadataTooLarge" in body
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_an_announced_trailer_that_does_not_come_leaves_nothing(address, bucket, s3):
+    path = path_of(bucket, "k")
+    body = b"7\r\ncontent\r\n0\r\n\r\n"
+    headers = Signer().headers(
+        "PUT", "h", path, "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        {"x-amz-decoded-content-length": "7", "content-encoding": "aws-chunked", "x-amz-trailer": "x-amz-checksum-crc32"})
+    status, answer = send(address, "PUT", path, headers, body)
+    assert status == 400 and b"InvalidRequest" in answer
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_a_completion_names_parts_that_are_there_in_their_order(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    named = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    etags = {number: s3.upload_part(**named, PartNumber=number, Body=make_bytes(5 * MIB, number))["ETag"] for number in (1, 2)}
+
+    def complete(*parts):
+        return error_of(s3.complete_multipart_upload, **named, MultipartUpload={"Parts": [{"PartNumber": n, "ETag": e} for n, e in parts]})
+
+    assert complete((1, etags[1]), (3, etags[2])) == (400, "InvalidPart")
+    assert complete((1, etags[2])) == (400, "InvalidPart")
+    assert complete((2, etags[2]), (1, etags[1])) == (400, "InvalidPartOrder")
+    assert complete((1, etags[1]), (10_001, etags[2])) == (400, "InvalidArgument")
+    s3.complete_multipart_upload(**named, MultipartUpload={"Parts": [{"PartNumber": 2, "ETag": etags[2]}]})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == make_bytes(5 * MIB, 2)
+
+
+def test_a_name_of_the_server_has_buckets_before_it(fleet):
+    server = EmbeddedServer(fleet, ["--s3-domain", "s3.example.com,other.example"], **root_environment())
+    address = server.process.listeners["s3"]
+    s3_client(address).create_bucket(Bucket="hosted")
+    host = "hosted.s3.example.com"
+    assert send(address, "PUT", "/a/b", Signer().headers("PUT", host, "/a/b", "UNSIGNED-PAYLOAD"), b"content")[0] == 200
+    assert s3_client(address).get_object(Bucket="hosted", Key="a/b")["Body"].read() == b"content"
+    host = "HOSTED.other.example:9000"
+    assert send(address, "GET", "/a/b", Signer().headers("GET", host, "/a/b", "UNSIGNED-PAYLOAD")) == (200, b"content")

@@ -45,8 +45,9 @@ enum S3Operation: String, CaseIterable {
     static let objectDocuments: Set<String> = ["acl", "tagging", "retention", "legal-hold"]
     /// Those that S3 has and this server has not.
     static let unknownDocuments: Set<String> = [
-        "accelerate", "analytics", "intelligent-tiering", "inventory", "logging", "metadataTable", "metrics", "notification", "replication",
-        "requestPayment", "website", "select", "restore", "torrent", "session",
+        "abac", "accelerate", "analytics", "annotation", "intelligent-tiering", "inventory", "logging", "metadataAnnotationTable",
+        "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
+        "renameObject", "replication", "requestPayment", "restore", "select", "session", "torrent", "website",
     ]
 
     /// - Returns: the operation, and the query parameter that names a document.
@@ -58,11 +59,24 @@ enum S3Operation: String, CaseIterable {
         if let name = query.items.first(where: { unknownDocuments.contains($0.name) })?.name {
             throw S3Error(.notImplemented, "\(name) is not implemented")
         }
+        if let name = unknownSubresource(method, query) { throw S3Error(.notImplemented, "\(name) is not implemented") }
+        if query["x-id"] == "ListDirectoryBuckets" { throw S3Error(.notImplemented) }
         guard address.bucket != nil else {
             guard method == .GET else { throw S3Error(method == .POST ? .notImplemented : .methodNotAllowed) }
             return (.listBuckets, nil)
         }
         return try address.key == nil ? ofBucket(method, query) : ofObject(method, query, headers)
+    }
+
+    /// Parameters without a value that say of a write what it writes.
+    private static let writtenSubresources = bucketDocuments.union(objectDocuments).union(["delete", "uploads"])
+
+    /// What S3 may have by now, and this server has not: taken for the plain operation it would be a wrong success, which overwrites
+    /// an object or deletes it.
+    private static func unknownSubresource(_ method: HTTPMethod, _ query: QueryItems) -> String? {
+        guard method != .GET, method != .HEAD else { return nil }
+        return query.items.first { $0.value.isEmpty && !writtenSubresources.contains($0.name) && !$0.name.contains("-") && $0.name != "versionId" }?
+            .name
     }
 
     private static func ofBucket(_ method: HTTPMethod, _ query: QueryItems) throws(S3Error) -> (S3Operation, document: String?) {
@@ -73,6 +87,9 @@ enum S3Operation: String, CaseIterable {
             case .DELETE: return (.deleteBucketDocument, document)
             default: throw S3Error(.methodNotAllowed)
             }
+        }
+        if method == .PUT || method == .DELETE, let name = query.items.first(where: { objectDocuments.contains($0.name) })?.name {
+            throw S3Error(.notImplemented, "\(name) of a bucket is not implemented")
         }
         switch method {
         case .GET where query.has("location"): return (.getBucketLocation, nil)
@@ -97,6 +114,9 @@ enum S3Operation: String, CaseIterable {
             case .DELETE where document == "tagging": return (.deleteObjectDocument, document)
             default: throw S3Error(.methodNotAllowed)
             }
+        }
+        if method == .PUT || method == .DELETE, let name = query.items.first(where: { bucketDocuments.contains($0.name) })?.name {
+            throw S3Error(.notImplemented, "\(name) of an object is not implemented")
         }
         let isCopy = headers.contains(name: "x-amz-copy-source")
         switch method {
