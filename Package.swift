@@ -164,12 +164,12 @@ let package = Package(
             "RESTAPITests",
             [
                 "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ErasureCoding", "ObjectStore", "Metadata",
-                "PrometheusMetrics", "Core", nioCore, nioPosix, nioHTTP1, logging,
+                "PrometheusMetrics", "SignatureV4", "Core", nioCore, nioPosix, nioHTTP1, logging,
             ]),
         tests("ServerAssemblyTests", ["ServerAssembly", "Core", logging]),
         tests("S3APITests", ["S3API", "SignatureV4", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioHTTP1, logging]),
         tests("SettingsTests", ["Settings", "Core", arguments]),
-        tests("ClientTests", ["Client", "Core", arguments, nioCore, nioPosix, nioHTTP1]),
+        tests("ClientTests", ["Client", "Core", "SignatureV4", arguments, nioCore, nioPosix, nioHTTP1]),
         tests("ObjectStoreTests", ["ChunkTransport", "ObjectStore", "Metadata", "Placement", "Core", nioCore]),
         tests(
             "SimulationTests",

@@ -1,4 +1,5 @@
 internal import Core
+internal import HTTPEdge
 internal import ObjectStore
 
 struct AddressDocument: Decodable {

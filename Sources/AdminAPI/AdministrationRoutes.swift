@@ -90,6 +90,8 @@ public struct AdministrationRoutes: Sendable {
             return try JSONDecoder().decode(Document.self, from: bytes.readableBytes == 0 ? Data("{}".utf8) : Data(bytes.readableBytesView))
         } catch let problem as Problem {
             throw problem
+        } catch let error as UnexpectedMember {
+            throw malformed(error.detail)
         } catch {
             throw malformed("the body is not the JSON object that is expected here")
         }

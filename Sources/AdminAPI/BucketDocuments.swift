@@ -1,5 +1,6 @@
 internal import Core
 internal import ErasureCoding
+internal import HTTPEdge
 internal import ObjectStore
 
 /// The body of an order that sets how a bucket's objects are stored.

@@ -19,8 +19,8 @@ package enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case corrupt(detail: String)
     /// The connection broke after all of an upload was sent and before it was acknowledged: the file may be stored or not.
     case outcomeUnknown(detail: String)
-    /// The connection broke after a change of the cluster may have arrived: it may have been made or not.
-    case changeUnknown(detail: String)
+    /// The connection broke after a change of the cluster may have arrived: it may have been made or not, as a command shows.
+    case changeUnknown(detail: String, shownBy: String)
     /// A file of this machine.
     case localFile(path: String, detail: String)
 
@@ -51,8 +51,8 @@ package enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
         case .corrupt(let detail): detail
         case .outcomeUnknown(let detail):
             "the connection broke after everything was sent, so the file may be stored or not (see ls): \(detail)"
-        case .changeUnknown(let detail):
-            "the connection broke before an answer, so the change may have been made or not (see chunkflow cluster status): \(detail)"
+        case .changeUnknown(let detail, let command):
+            "the connection broke before an answer, so the change may have been made or not (see \(command)): \(detail)"
         case .localFile(let path, let detail): "\(path.printable): \(detail)"
         }
     }

@@ -82,11 +82,11 @@ struct Gateway: Sendable {
             store, directory: temporaryDirectory, time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
-        let accounts = AccountRoutes(store: store, rootKey: rootKey, time: SystemTime(), random: SystemRandom())
+        let accounts = GatewayRoutes.accounts(store.metadata, rootKey: rootKey, time: SystemTime(), random: SystemRandom())
         let administration =
             GatewayRoutes.administration(
                 store, store, backups: backups, metrics: ServerMetrics.registry, logLevel: ServerProcess.logLevelRoutes(logger)
-            ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts.routes
+            ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts
         let http = try await listener(
             "http", at: settings.http, api: "rest",
             GatewayRoutes.client(store) + (settings.admin == nil ? administration : []))

@@ -1,8 +1,11 @@
 package import AdminAPI
+package import Core
 package import HTTPEdge
+package import Metadata
 package import ObjectStore
 package import PrometheusMetrics
 internal import RESTAPI
+internal import S3API
 
 /// What is at the HTTP addresses of a distributor. Every route is described in `Sources/APIDescription/openapi.yaml`: a test compares.
 package enum GatewayRoutes {
@@ -17,5 +20,12 @@ package enum GatewayRoutes {
     ) -> [Route] {
         MetricsRoutes(registry: metrics).routes + AdminRoutes(store: store).clusterRoutes + AdministrationRoutes(administration).routes
             + backups.routes + logLevel
+    }
+
+    /// For who has the root key. Their signature stands where others show the admin token, which is not asked for here.
+    package static func accounts(
+        _ accounts: any AccountStore, rootKey: (accessKey: String, secretKey: String)?, time: any TimeSource, random: any RandomSource
+    ) -> [Route] {
+        AccountRoutes(accounts, rootKey: rootKey, time: time, random: random).routes
     }
 }

@@ -18,7 +18,12 @@ struct ArgumentTests {
         (ClusterCommand.self, ["layout", "plan", "set-weight", "node", "-1"]), (ClusterCommand.self, ["pause", "--retries", "x"]),
         (BenchCommand.self, ["--size", "big"]), (BenchCommand.self, ["--size", "1,,2"]), (BenchCommand.self, ["--concurrency", "0"]),
         (BenchCommand.self, ["--duration", "1", "--count", "1"]), (BenchCommand.self, ["--workload", "nonsense"]),
-        (BenchCommand.self, ["--count", "0"]),
+        (BenchCommand.self, ["--count", "0"]), (AccountCommand.self, ["create", "--id", "a"]), (AccountCommand.self, ["nonsense"]),
+        (AccountCommand.self, ["ls", "--http", "host"]), (AccountCommand.self, ["ls", "--http", "host:0"]),
+        (AccountCommand.self, ["ls", "--http", "host:1", "--server", "http://host:1"]), (KeyCommand.self, ["create"]),
+        (KeyCommand.self, ["create", "--account", ""]), (KeyCommand.self, ["create", "--account", "a", "--access-key", "AK1"]),
+        (KeyCommand.self, ["create", "--account", "a", "--secret-key", "s"]), (KeyCommand.self, ["list"]), (KeyCommand.self, ["disable"]),
+        (KeyCommand.self, ["delete", ""]), (KeyCommand.self, ["enable", "a", "b"]),
     ]
 
     @Test("wrong usage ends with 64", arguments: wrong.indices)

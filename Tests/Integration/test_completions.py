@@ -18,7 +18,7 @@ def script(shell: str) -> str:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_knows_every_command(shell):
     text = script(shell)
-    for command in ("server", "upload", "download", "ls", "rm", "status", "cluster", "bench", "metadata", "doctor", "set-weight"):
+    for command in ("server", "upload", "download", "ls", "rm", "status", "cluster", "bench", "metadata", "doctor", "set-weight", "account", "key"):
         assert command in text, command
 
 
@@ -49,6 +49,8 @@ def complete(tmp_path, *words: str) -> list[str]:
 def test_bash_completes_commands_values_and_files(tmp_path):
     assert complete(tmp_path, "chunkflow", "up") == ["upload"]
     assert complete(tmp_path, "chunkflow", "cluster", "dr") == ["drain"]
+    assert complete(tmp_path, "chunkflow", "key", "dis") == ["disable"]
+    assert complete(tmp_path, "chunkflow", "account", "create", "--dis") == ["--display-name"]
     assert set(complete(tmp_path, "chunkflow", "server", "--durability", "")) == {"fsync", "none"}
     assert set(complete(tmp_path, "chunkflow", "bench", "--workload", "")) == {"put", "get", "both", "mixed"}
     (tmp_path / "photo.png").write_text("")

@@ -16,15 +16,16 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from harness import EmbeddedServer
+from harness import EmbeddedServer, RESTClient
 from harness.process import ROOT, clean_environment, executable
+from harness.s3 import Signer, root_environment
 from harness.sources import problem_types
 from test_quick_start import LOOPBACK_UP, OWN_NETWORK
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PLACE = "Sources/APIDescription/openapi.yaml"
 # One file's operations change files, the others' the cluster: each has a server that may be left as it falls.
-FILE_TAGS = ("files", "health", "metadata", "description")
+FILE_TAGS = ("files", "health", "metadata", "accounts", "description")
 CLUSTER_TAGS = ("cluster", "changes")
 EXAMPLES = 20
 # The same requests every time, so that a change is judged by what it changes. Others: CHUNKFLOW_SEED=$RANDOM make integration ARGS="-k described"
@@ -140,6 +141,47 @@ def test_the_cluster_is_changed_as_described(tmp_path, description):
     )
     log = (tmp_path / "server.err").read_text() if (tmp_path / "server.err").exists() else ""
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:] + log[-2_000:]
+
+
+def test_accounts_are_made_as_described(fleet, description):
+    server = EmbeddedServer(fleet, **root_environment())
+    path, keys = "/accounts", "/accounts/anna/keys"
+    pair = {"accessKey": "AK1", "secretKey": "a-secret/+"}
+    answered = set()
+    for method, target, document, status in [
+        ("POST", path, {"id": "anna", "displayName": "Anna", "email": "anna@example.com"}, 201),
+        ("POST", path, {"id": "bert", "displayName": "Bert", "tenant": "t"}, 201), ("POST", path, {"id": "anna", "displayName": "A"}, 409),
+        ("POST", path, {"id": "anna/", "displayName": "A"}, 400), ("GET", path, None, 200), ("POST", keys, {}, 201), ("POST", keys, pair, 201),
+        ("POST", keys, pair, 409), ("POST", keys, {"accessKey": "AK2"}, 400), ("POST", "/accounts/eve/keys", {}, 404), ("GET", keys, None, 200),
+        ("GET", "/accounts/eve/keys", None, 404), ("PUT", "/keys/AK1", {"enabled": False}, 204), ("PUT", "/keys/AK1", {"enabled": 1}, 400),
+        ("PUT", "/keys/AK2", {"enabled": True}, 404), ("DELETE", "/keys/AK1", None, 204), ("DELETE", "/keys/AK1", None, 404),
+    ]:
+        response = signed(server.rest, method, target, document)
+        assert response.status == status, f"{method} {target} {document}: {response}"
+        template = re.sub("/accounts/[^/]+/", "/accounts/{account}/", re.sub("/keys/.+", "/keys/{accessKey}", target))
+        operation = description["paths"][template][method.lower()]
+        check_answer(description, operation, response)
+        answered.add((operation["operationId"], status))
+    assert {name for name, _ in answered} == {
+        operation["operationId"] for operation in operations(description) if "accounts" in operation["tags"]}
+
+
+def signed(rest: RESTClient, method: str, path: str, document: object):
+    body = b"" if document is None else json.dumps(document).encode()
+    headers = Signer().headers(method, f"{rest.address[0]}:{rest.address[1]}", path, hashlib.sha256(body).hexdigest())
+    return rest.request(method, path, body or None, headers)
+
+
+def check_answer(description: dict, operation: dict, response) -> None:
+    """That an answer is one of those that the description has for its operation."""
+    described = resolved(description, operation["responses"][str(response.status)])
+    if "content" not in described:
+        assert not response.body
+        return
+    schema = described["content"][response.headers["Content-Type"]]["schema"]
+    validator = Draft202012Validator(
+        {"components": strict(description)["components"], **schema}, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert not [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())]
 
 
 def schemathesis(url: str, tags: tuple[str, ...]) -> list[str]:

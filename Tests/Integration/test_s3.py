@@ -351,7 +351,7 @@ def test_a_key_that_is_disabled_signs_no_more(server, address):
     assert run("key", "delete", key[0]).code == 0
     assert error_of(client.list_buckets) == (403, "InvalidAccessKeyId")
     assert run("key", "list", "--account", "nobody").code != 0
-    wrong = run_client("account", "list", server=server.process.url, CHUNKFLOW_ROOT_ACCESS_KEY=ROOT[0], CHUNKFLOW_ROOT_SECRET_KEY="wrong-secret")
+    wrong = run_client("account", "ls", server=server.process.url, CHUNKFLOW_ROOT_ACCESS_KEY=ROOT[0], CHUNKFLOW_ROOT_SECRET_KEY="wrong-secret")
     assert wrong.code != 0 and "403" in wrong.errors
 
 

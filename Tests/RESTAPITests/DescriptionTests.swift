@@ -28,6 +28,7 @@ struct DescriptionTests {
             MemoryFileStore(), RecordedAdministration(),
             backups: BackupRoutes(NoBackups(), directory: "", time: SystemTime(), executor: InlineExecutor()), metrics: MetricsRegistry([]),
             logLevel: logLevel)
+        + AccountTests.routes(MemoryAccounts())
 
     private static func operations(_ routes: [Route]) -> Set<APIDescription.Operation> {
         Set(routes.map { APIDescription.Operation(method: $0.method.rawValue, path: $0.pattern) })

@@ -20,6 +20,7 @@ struct ProblemTests {
         for problems in [Self.ofStore(), try await Self.ofRoutes(), try await Self.ofAdministration(), try await Self.ofBackups()] {
             produced.merge(problems) { $1 }
         }
+        produced.merge(try await Self.ofAccounts()) { $1 }
         produced.merge(try await Self.ofNodes()) { $1 }
         produced.merge(try await Self.ofProcesses()) { $1 }
         let documented = try Self.documentation()
@@ -129,6 +130,22 @@ struct ProblemTests {
         let first = try await Router(routes: routes, problem: { _ in nil }).respond(to: request(.GET, "/cluster/metadata/backup"))
         let problems = try await ask(.GET, "/cluster/metadata/backup", of: routes)
         withExtendedLifetime(first) {}
+        return problems
+    }
+
+    private static func ofAccounts() async throws -> [String: UInt] {
+        let routes = AccountTests.routes(MemoryAccounts())
+        let account = #"{"id":"a","displayName":"A"}"#
+        let key = #"{"accessKey":"AK1","secretKey":"12345678"}"#
+        var problems = try await ask(.GET, "/accounts", of: routes)
+        for (method, path, body) in [
+            (HTTPMethod.POST, "/accounts", "{"), (.POST, "/accounts", account), (.POST, "/accounts", account),
+            (.POST, "/accounts/a/keys", key),
+            (.POST, "/accounts/a/keys", key), (.GET, "/accounts/b/keys", ""), (.DELETE, "/keys/AK2", ""),
+        ] {
+            let answer = try await AccountTests.ask(method, path, body, of: routes)
+            if let problem = answer.problem { problems[problem] = answer.status }
+        }
         return problems
     }
 

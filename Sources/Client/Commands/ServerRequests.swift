@@ -13,7 +13,10 @@ extension ConnectionOptions {
     }
 
     /// Sends a request that changes something, again only while it cannot have arrived.
-    func ordering<Answer>(_ console: Console, _ request: () async throws -> Answer) async throws -> Answer {
+    /// - Parameter command: shows whether the change was made.
+    func ordering<Answer>(
+        _ console: Console, shownBy command: String = "chunkflow cluster status", _ request: () async throws -> Answer
+    ) async throws -> Answer {
         var retries = retryPolicy
         while true {
             do {
@@ -21,7 +24,7 @@ extension ConnectionOptions {
             } catch let error as ClientError {
                 switch error {
                 case .unreachable: try await retries.wait(after: error) { console.note("chunkflow: \($0)") }
-                case .connectionLost(let detail): throw ClientError.changeUnknown(detail: detail)
+                case .connectionLost(let detail): throw ClientError.changeUnknown(detail: detail, shownBy: command)
                 default: throw error
                 }
             }

@@ -15,7 +15,7 @@ package struct RootKey: Sendable {
     }
 }
 
-/// What the root account asks: accounts and their keys.
+/// What the root account asks: accounts and their keys. Each call signs anew, so that it can be repeated later.
 extension ServerConnection {
     package func createAccount(_ order: NewAccount, _ root: RootKey) async throws -> ServerDocument<AccountDescription> {
         try await signed(.POST, ["accounts"], order, root)
@@ -48,7 +48,9 @@ extension ServerConnection {
         return ServerDocument(description: try decode(Answer.self, from: bytes), text: String(buffer: bytes))
     }
 
-    private func signedRequest(_ method: HTTPMethod, _ path: [String], _ body: (some Encodable)?, _ root: RootKey) throws -> HTTPClientRequest {
+    private func signedRequest(
+        _ method: HTTPMethod, _ path: [String], _ body: (some Encodable)?, _ root: RootKey
+    ) throws -> HTTPClientRequest {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let bytes = try body.map { Array(try encoder.encode($0)) } ?? []

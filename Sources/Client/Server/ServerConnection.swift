@@ -120,7 +120,10 @@ package struct ServerConnection: Sendable {
     /// - Returns: a response of the 2xx class; the deadline is for its head.
     func send(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
         var request = request
-        if let token { request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(token)") }
+        // A signature stands in the same field, and is all that those requests need.
+        if let token, !request.headers.contains(name: "Authorization") {
+            request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        }
         let asked = request
         let response = try await Self.mappingErrors { try await client.execute(asked, deadline: deadline) }
         guard !(200..<300).contains(response.status.code) else { return response }

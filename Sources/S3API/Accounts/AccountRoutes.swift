@@ -1,10 +1,10 @@
 public import Core
 internal import Foundation
 public import HTTPEdge
-internal import Metadata
+public import Metadata
 internal import NIOCore
 internal import NIOHTTP1
-public import ObjectStore
+internal import ObjectStore
 
 /// Accounts and access keys, for who has the root key: requests are signed with it, as those of S3 are.
 public struct AccountRoutes: Sendable {
@@ -13,73 +13,105 @@ public struct AccountRoutes: Sendable {
     private static let accessKeyLength = 20
     private static let secretKeyLength = 40
 
-    private let store: ObjectStore
+    private let accounts: any AccountStore
     private let authenticator: Authenticator
     private let time: any TimeSource
     private let random: any RandomSource
 
-    public init(store: ObjectStore, rootKey: (accessKey: String, secretKey: String)?, time: any TimeSource, random: any RandomSource) {
-        self.store = store
+    /// - Parameters:
+    ///   - rootKey: nil for a server without: it refuses everything here.
+    ///   - random: makes keys, so what it gives must be unpredictable.
+    public init(
+        _ accounts: any AccountStore, rootKey: (accessKey: String, secretKey: String)?, time: any TimeSource, random: any RandomSource
+    ) {
+        self.accounts = accounts
         self.time = time
         self.random = random
-        authenticator = Authenticator(root: rootKey, keys: store.metadata, time: time)
+        authenticator = Authenticator(root: rootKey, keys: accounts, time: time)
     }
 
     public var routes: [Route] {
         [
             Route(.GET, "/accounts") { request, _ in
-                _ = try await body(request)
+                _ = try await signedBody(request)
                 return try Self.answer(AccountsDocument(accounts: try await asking { try await $0.accounts() }.map(AccountDocument.init)))
             },
-            Route(.POST, "/accounts") { request, _ in try await createAccount(request) },
+            Route(.POST, "/accounts") { request, _ in try await createAccount(try await signedBody(request)) },
             Route(.GET, "/accounts/{account}/keys") { request, parameters in
-                _ = try await body(request)
+                _ = try await signedBody(request)
                 let account = try await account(parameters["account"])
                 let keys = try await asking { try await $0.accessKeys(of: account.id) }
                 return try Self.answer(KeysDocument(keys: keys.map(KeyDocument.init)))
             },
-            Route(.POST, "/accounts/{account}/keys") { request, parameters in try await createKey(request, of: parameters["account"]) },
+            Route(.POST, "/accounts/{account}/keys") { request, parameters in
+                try await createKey(try await signedBody(request), of: parameters["account"])
+            },
             Route(.PUT, "/keys/{accessKey}") { request, parameters in
-                guard let enabled = try Self.decode(try await body(request), as: EnabledDocument.self).enabled else {
+                guard let enabled = try Self.decode(try await signedBody(request), as: EnablingOrder.self).enabled else {
                     throw Self.malformed("enabled is true or false")
                 }
-                guard try await asking({ try await $0.setAccessKey(parameters["accessKey"], enabled: enabled) }) else { throw Self.noSuchKey }
-                return HTTPResponse(status: .noContent)
+                return try await done(parameters["accessKey"]) { try await $0.setAccessKey($1, enabled: enabled) }
             },
             Route(.DELETE, "/keys/{accessKey}") { request, parameters in
-                _ = try await body(request)
-                guard try await asking({ try await $0.deleteAccessKey(parameters["accessKey"]) }) else { throw Self.noSuchKey }
-                return HTTPResponse(status: .noContent)
+                _ = try await signedBody(request)
+                return try await done(parameters["accessKey"]) { try await $0.deleteAccessKey($1) }
             },
         ]
     }
 
-    private func createAccount(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let order = try Self.decode(try await body(request), as: AccountOrder.self)
-        guard let id = order.id, Self.isName(id), id != RootAccount.id else { throw Self.malformed("id has 1 to 128 printable characters without blanks, and is not root") }
+    private func createAccount(_ body: ByteBuffer) async throws -> HTTPResponse {
+        let order = try Self.decode(body, as: AccountOrder.self)
+        guard let id = order.id, Self.isName(id) else {
+            throw Self.malformed("id has 1 to 128 printable characters without blanks and slashes")
+        }
         guard let name = order.displayName, Self.isText(name) else { throw Self.malformed("displayName has 1 to 256 characters") }
         for text in [order.email, order.tenant].compactMap({ $0 }) where !Self.isText(text) {
             throw Self.malformed("email and tenant have 1 to 256 characters")
         }
+        guard id != RootAccount.id else { throw Self.accountExists("\(id) is the account of the root key") }
         let account = AccountRecord(id: id, displayName: name, email: order.email, tenant: order.tenant, createdAt: time.now())
-        try await asking { try await $0.createAccount(account) }
+        do {
+            try await asking { try await $0.createAccount(account) }
+        } catch MetadataError.conflict(let detail) {
+            throw Self.accountExists(detail)
+        }
         return try Self.answer(AccountDocument(account), status: .created)
     }
 
-    private func createKey(_ request: HTTPRequest, of name: String) async throws -> HTTPResponse {
-        let order = try Self.decode(try await body(request), as: KeyOrder.self)
-        guard (order.accessKey == nil) == (order.secretKey == nil) else { throw Self.malformed("accessKey and secretKey come together, or neither") }
-        let accessKey = order.accessKey ?? fresh(Self.accessKeyLength, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-        let secretKey = order.secretKey ?? fresh(Self.secretKeyLength, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        guard Self.isName(accessKey), accessKey.utf8.count >= 3, !accessKey.contains("/"), accessKey != authenticator.root?.accessKey else {
-            throw Self.malformed("accessKey has 3 to 128 printable characters without blanks and slashes, and is not that of the configuration")
+    private func createKey(_ body: ByteBuffer, of name: String) async throws -> HTTPResponse {
+        let order = try Self.decode(body, as: KeyOrder.self)
+        guard (order.accessKey == nil) == (order.secretKey == nil) else {
+            throw Self.malformed("accessKey and secretKey come together, or neither")
         }
-        guard (8...256).contains(secretKey.utf8.count) else { throw Self.malformed("secretKey has 8 to 256 characters") }
+        let accessKey = order.accessKey ?? fresh(Self.accessKeyLength, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+        let secretKey =
+            order.secretKey ?? fresh(Self.secretKeyLength, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        guard Self.isName(accessKey), accessKey.utf8.count >= 3 else {
+            throw Self.malformed("accessKey has 3 to 128 printable characters without blanks and slashes")
+        }
+        guard (8...256).contains(secretKey.utf8.count), Self.isPrintable(secretKey) else {
+            throw Self.malformed("secretKey has 8 to 256 printable characters without blanks")
+        }
         let account = try await account(name)
+        guard accessKey != authenticator.root?.accessKey else { throw Self.keyExists("\(accessKey) is the root key") }
         let key = AccessKeyRecord(accessKey: accessKey, secretKey: secretKey, account: account.id, createdAt: time.now())
-        try await asking { try await $0.createAccessKey(key) }
-        // The only time that the secret is shown.
-        return try Self.answer(NewKeyDocument(accessKey: accessKey, secretKey: secretKey, account: account.id), status: .created)
+        do {
+            try await asking { try await $0.createAccessKey(key) }
+        } catch MetadataError.conflict(let detail) {
+            throw Self.keyExists(detail)
+        }
+        return try Self.answer(NewKeyDocument(key), status: .created)
+    }
+
+    /// - Parameter change: false when there is no such key.
+    private func done(
+        _ accessKey: String, _ change: (any AccountStore, String) async throws -> Bool
+    ) async throws -> HTTPResponse {
+        guard try await asking({ try await change($0, accessKey) }) else {
+            throw Problem(
+                .notFound, "key-not-found", title: "There is no such access key", detail: "no access key has the name \(accessKey)")
+        }
+        return HTTPResponse(status: .noContent)
     }
 
     private func account(_ id: String) async throws -> AccountRecord {
@@ -97,137 +129,102 @@ public struct AccountRoutes: Sendable {
 
     // MARK: Requests
 
-    /// The body of a request that the root account has signed.
-    private func body(_ request: HTTPRequest) async throws -> ByteBuffer {
-        let identity: Identity
-        let payload: Payload
-        do {
-            let result = try await authenticator.authenticate(request, query: try QueryItems(request.target.query))
-            (identity, payload) = (result.identity, result.payload)
-        } catch let error as S3Error {
-            throw Problem(.forbidden, "not-signed", title: "The request is not signed with the root key", detail: error.message)
-        }
-        guard identity == .root else {
-            throw Problem(
-                .forbidden, "not-signed", title: "The request is not signed with the root key",
-                detail: "sign it with the root key of the server's configuration")
-        }
+    /// The body of a request, when the root account has signed both.
+    private func signedBody(_ request: HTTPRequest) async throws -> ByteBuffer {
+        guard authenticator.root != nil else { throw Self.unsigned("the server's configuration has no root key") }
+        let hash = try await signedHash(request)
         var bytes = ByteBuffer()
         for try await var part in request.body {
             bytes.writeBuffer(&part)
             guard bytes.readableBytes <= Self.longestBody else { throw Self.malformed("the body has more than \(Self.longestBody) bytes") }
         }
-        guard case .hashed(let hash) = payload, sha256(bytes) == hash else {
-            throw Problem(.badRequest, "malformed-account-order", title: "This cannot be asked of accounts", detail: "the body is not the one that was signed")
-        }
+        var digest = SHA256Digest()
+        digest.update(bytes)
+        guard digest.hexadecimalText == hash else { throw Self.unsigned("the body is not the one that was signed") }
         return bytes
     }
 
-    private func sha256(_ bytes: ByteBuffer) -> String {
-        var digest = SHA256Digest()
-        digest.update(bytes)
-        return digest.hexadecimalText
+    /// SHA-256 of the body, as the signature has it.
+    private func signedHash(_ request: HTTPRequest) async throws -> String {
+        let result: Authenticator.Result
+        do {
+            result = try await authenticator.authenticate(request, query: try QueryItems(request.target.query))
+        } catch let error as S3Error {
+            throw Self.unsigned(error.message)
+        } catch let error as MetadataError {
+            throw Self.failure(error)
+        }
+        guard result.identity == .root else {
+            throw Self.unsigned(result.identity.isAnonymous ? "the request is not signed" : "the request is signed with another key")
+        }
+        guard case .hashed(let hash) = result.payload else { throw Self.unsigned("the signature has to cover the body") }
+        return hash
     }
 
     private static func decode<Document: Decodable>(_ bytes: ByteBuffer, as _: Document.Type) throws -> Document {
         do {
             return try JSONDecoder().decode(Document.self, from: bytes.readableBytes == 0 ? Data("{}".utf8) : Data(bytes.readableBytesView))
+        } catch let error as UnexpectedMember {
+            throw malformed(error.detail)
         } catch {
             throw malformed("the body is not the JSON object that is expected here")
         }
     }
 
-    private func asking<Value>(_ body: (any MetadataStore) async throws -> Value) async throws -> Value {
+    /// - Throws: `MetadataError.conflict`, which says what is taken; ``Problem`` and `StoreError` for what else goes wrong.
+    private func asking<Value>(_ body: (any AccountStore) async throws -> Value) async throws -> Value {
         do {
-            return try await body(store.metadata)
-        } catch MetadataError.conflict {
-            throw Problem(.conflict, "account-exists", title: "The id, the e-mail address or the access key is taken")
+            return try await body(accounts)
+        } catch let error as MetadataError {
+            switch error {
+            case .conflict: throw error
+            case .noSuchAccount(let id):
+                throw Problem(.notFound, "account-not-found", title: "There is no such account", detail: "no account has the id \(id)")
+            default: throw Self.failure(error)
+            }
         }
     }
 
-    static func malformed(_ detail: String) -> Problem {
+    // MARK: Refusals
+
+    private static func failure(_ error: MetadataError) -> StoreError {
+        switch error {
+        case .diskFull: .insufficientStorage(detail: "the metadata database has no room left")
+        case .closed: .shuttingDown
+        default: .metadataFailure(detail: "\(error)")
+        }
+    }
+
+    private static func unsigned(_ detail: String) -> Problem {
+        Problem(.forbidden, "root-key-required", title: "This needs to be signed with the root key", detail: detail)
+    }
+
+    private static func malformed(_ detail: String) -> Problem {
         Problem(.badRequest, "malformed-account-order", title: "This cannot be asked of accounts", detail: detail)
     }
 
-    private static let noSuchKey = Problem(.notFound, "key-not-found", title: "There is no such access key")
-
-    private static func isName(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    private static func accountExists(_ detail: String) -> Problem {
+        Problem(.conflict, "account-exists", title: "The id or the e-mail address is taken", detail: detail)
     }
+
+    private static func keyExists(_ detail: String) -> Problem {
+        Problem(.conflict, "key-exists", title: "The access key is taken", detail: detail)
+    }
+
+    /// Whether it can stand in a path: keys are also parts of the credential of a signature, whose parts slashes part.
+    private static func isName(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && isPrintable(text) && !text.utf8.contains(UInt8(ascii: "/"))
+    }
+
+    private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
 
     private static func isText(_ text: String) -> Bool {
         (1...256).contains(text.count) && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
     }
 
+    // MARK: Answers
+
     private static func answer(_ document: some Encodable, status: HTTPResponseStatus = .ok) throws -> HTTPResponse {
-        var response = try HTTPResponse.json(document, headers: ["Cache-Control": "no-store"])
-        response.status = status
-        return response
+        try .json(document, status: status, headers: ["Cache-Control": "no-store"])
     }
-}
-
-private struct AccountOrder: Decodable {
-    let id: String?
-    let displayName: String?
-    let email: String?
-    let tenant: String?
-}
-
-private struct KeyOrder: Decodable {
-    let accessKey: String?
-    let secretKey: String?
-}
-
-private struct EnabledDocument: Decodable { let enabled: Bool? }
-
-private struct AccountsDocument: Encodable { let accounts: [AccountDocument] }
-
-private struct AccountDocument: Encodable {
-    let id: String
-    let displayName: String
-    let email: String?
-    let tenant: String?
-    let createdAt: String
-
-    init(_ account: AccountRecord) {
-        id = account.id
-        displayName = account.displayName
-        email = account.email
-        tenant = account.tenant
-        createdAt = CalendarDate(account.createdAt).internetText
-    }
-
-    private enum CodingKeys: CodingKey { case id, displayName, email, tenant, createdAt }
-
-    /// Every member is always there.
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(displayName, forKey: .displayName)
-        try container.encode(email, forKey: .email)
-        try container.encode(tenant, forKey: .tenant)
-        try container.encode(createdAt, forKey: .createdAt)
-    }
-}
-
-private struct KeysDocument: Encodable { let keys: [KeyDocument] }
-
-private struct KeyDocument: Encodable {
-    let accessKey: String
-    let account: String
-    let enabled: Bool
-    let createdAt: String
-
-    init(_ key: AccessKeyRecord) {
-        accessKey = key.accessKey
-        account = key.account
-        enabled = key.isEnabled
-        createdAt = CalendarDate(key.createdAt).internetText
-    }
-}
-
-private struct NewKeyDocument: Encodable {
-    let accessKey: String
-    let secretKey: String
-    let account: String
 }

@@ -3,8 +3,8 @@ public import ArgumentParser
 /// `chunkflow key SUBCOMMAND`
 public struct KeyCommand: ParsableCommand {
     public static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "Make, list, disable and delete the access keys of the S3 API.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)",
+        commandName: "key", abstract: "Make, list, disable, enable and delete the access keys of the S3 API.",
+        discussion: "\(RootKey.explanation)\n\n\(ExitStatus.explanation)",
         subcommands: [
             CreateKeyCommand.self, ListKeysCommand.self, DisableKeyCommand.self, EnableKeyCommand.self, DeleteKeyCommand.self,
         ])
@@ -12,139 +12,73 @@ public struct KeyCommand: ParsableCommand {
     public init() {}
 }
 
-package struct CreateKeyCommand: ClientCommand {
+/// `chunkflow key create`
+package struct CreateKeyCommand: RootCommand {
     package static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Give an account an access key, and show it: the secret is shown this once.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)")
+        discussion: """
+            \(RootKey.explanation) With --json what the server says, as one JSON document.
+
+            \(ExitStatus.explanation)
+            """)
 
     @Option(help: ArgumentHelp("The account's id.", valueName: "id"))
     var account: String
 
-    @Option(help: ArgumentHelp("The access key; made up where neither is given.", valueName: "key"))
+    @Option(help: ArgumentHelp("The access key; both are made up where neither is given.", valueName: "access-key"))
     var accessKey: String?
 
-    @Option(help: ArgumentHelp("Its secret key. Other users of this machine can see it while the command runs.", valueName: "secret"))
+    @Option(help: ArgumentHelp("Its secret key. Other users of this machine can see it while the command runs.", valueName: "secret-key"))
     var secretKey: String?
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: RootOptions
 
     package init() {}
 
     package func validate() throws {
+        guard !account.isEmpty else { throw ValidationError("--account: an empty text names no account") }
         guard (accessKey == nil) == (secretKey == nil) else { throw ValidationError("--access-key and --secret-key come together") }
     }
 
-    package func run() async throws { try await execute(console: .standard).exit() }
-
-    package func execute(console: Console) async throws -> ExitStatus {
-        let root = try RootKeyEnvironment.read()
-        return try await connection.connected(console) { server in
-            let pair = try await server.createKey(NewKey(accessKey: accessKey, secretKey: secretKey), of: account, root)
-            if connection.json {
-                console.print(pair.text)
-            } else {
-                console.print("access key  \(pair.description.accessKey.printable)")
-                console.print("secret key  \(pair.description.secretKey.printable)")
-            }
-            return .success
+    package func execute(console: Console, root: RootKey) async throws -> ExitStatus {
+        try await options.ordering(console) {
+            try await $0.createKey(NewKey(accessKey: accessKey, secretKey: secretKey), of: account, root)
+        } _: { pair in
+            guard !options.json else { return console.print(pair.text) }
+            console.print("access key  \(pair.description.accessKey.printable)")
+            console.print("secret key  \(pair.description.secretKey.printable)")
         }
     }
 }
 
-package struct ListKeysCommand: ClientCommand {
+/// `chunkflow key list`
+package struct ListKeysCommand: RootCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List the access keys of an account.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)")
+        commandName: "list", abstract: "List the access keys of an account, without their secrets.",
+        discussion: """
+            \(RootKey.explanation) With --json what the server says, as one JSON document.
+
+            \(ExitStatus.explanation)
+            """, aliases: ["ls"])
 
     @Option(help: ArgumentHelp("The account's id.", valueName: "id"))
     var account: String
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: RootOptions
 
     package init() {}
 
-    package func run() async throws { try await execute(console: .standard).exit() }
+    package func validate() throws {
+        guard !account.isEmpty else { throw ValidationError("--account: an empty text names no account") }
+    }
 
-    package func execute(console: Console) async throws -> ExitStatus {
-        let root = try RootKeyEnvironment.read()
-        return try await connection.connected(console) { server in
-            let keys = try await server.keys(of: account, root)
-            if connection.json {
-                console.print(keys.text)
-            } else {
-                let rows = keys.description.keys.map { [$0.accessKey.printable, $0.enabled ? "enabled" : "disabled", cell($0.createdAt)] }
-                for line in textTable([["ACCESS KEY", "STATE", "MADE"]] + rows) { console.print(line) }
-            }
-            return .success
+    package func execute(console: Console, root: RootKey) async throws -> ExitStatus {
+        try await options.asking(console) {
+            try await $0.keys(of: account, root)
+        } _: { found in
+            guard !options.json else { return console.print(found.text) }
+            let rows = found.description.keys.map { [$0.accessKey.printable, $0.enabled ? "enabled" : "disabled", cell($0.createdAt)] }
+            for line in textTable([["ACCESS KEY", "STATE", "MADE"]] + rows) { console.print(line) }
         }
-    }
-}
-
-/// The commands that are told one access key.
-struct KeyArgument: ParsableArguments, Sendable {
-    @Argument(help: ArgumentHelp("The access key.", valueName: "access-key"))
-    var accessKey: String
-
-    @OptionGroup var connection: ConnectionOptions
-
-    init() {}
-
-    func ordering(
-        _ console: Console, said: String, _ order: (ServerConnection, RootKey) async throws -> Void
-    ) async throws -> ExitStatus {
-        let root = try RootKeyEnvironment.read()
-        return try await connection.connected(console) { server in
-            try await order(server, root)
-            if !connection.json { console.print("key \(accessKey.printable) \(said)") }
-            return .success
-        }
-    }
-}
-
-package struct DisableKeyCommand: ClientCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "disable", abstract: "Refuse what is signed with an access key, until it is enabled again.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)")
-
-    @OptionGroup var key: KeyArgument
-
-    package init() {}
-
-    package func run() async throws { try await execute(console: .standard).exit() }
-
-    package func execute(console: Console) async throws -> ExitStatus {
-        try await key.ordering(console, said: "is disabled") { try await $0.setKey(key.accessKey, enabled: false, $1) }
-    }
-}
-
-package struct EnableKeyCommand: ClientCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "enable", abstract: "Accept an access key again that was disabled.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)")
-
-    @OptionGroup var key: KeyArgument
-
-    package init() {}
-
-    package func run() async throws { try await execute(console: .standard).exit() }
-
-    package func execute(console: Console) async throws -> ExitStatus {
-        try await key.ordering(console, said: "is enabled") { try await $0.setKey(key.accessKey, enabled: true, $1) }
-    }
-}
-
-package struct DeleteKeyCommand: ClientCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "delete", abstract: "Delete an access key.",
-        discussion: "\(RootKeyEnvironment.explanation)\n\n\(ExitStatus.explanation)")
-
-    @OptionGroup var key: KeyArgument
-
-    package init() {}
-
-    package func run() async throws { try await execute(console: .standard).exit() }
-
-    package func execute(console: Console) async throws -> ExitStatus {
-        try await key.ordering(console, said: "is deleted") { try await $0.deleteKey(key.accessKey, $1) }
     }
 }
