@@ -8,6 +8,7 @@
 # CONTAINERS_PREPARE   a program that makes podman able to build here, and prints shell lines to evaluate (../shared/containers/prepare);
 #                      what it puts into PODMAN_BUILD_ARGS is given to podman build
 # CHUNKFLOW_HTTP_PORT  where REST is published (31080)
+# CHUNKFLOW_S3_PORT    where S3 is published (31090)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,6 +40,7 @@ fi
 compose+=(-p chunkflow-check)
 
 export CHUNKFLOW_HTTP_PORT=${CHUNKFLOW_HTTP_PORT:-31080}
+export CHUNKFLOW_S3_PORT=${CHUNKFLOW_S3_PORT:-31090}
 export CHUNKFLOW_CLUSTER_SECRET=${CHUNKFLOW_CLUSTER_SECRET:-check-$RANDOM$RANDOM}
 server=http://127.0.0.1:$CHUNKFLOW_HTTP_PORT
 work=$(mktemp -d)

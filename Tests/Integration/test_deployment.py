@@ -124,6 +124,18 @@ def test_every_container_is_confined(services):
             assert port.startswith("${CHUNKFLOW_BIND:-127.0.0.1}:"), f"{name} publishes {port}"
 
 
+def test_clients_reach_rest_and_s3_whose_root_key_comes_from_outside(services):
+    distributor = services["distributor"]
+    assert distributor["ports"] == [
+        "${CHUNKFLOW_BIND:-127.0.0.1}:${CHUNKFLOW_HTTP_PORT:-8080}:8080", "${CHUNKFLOW_BIND:-127.0.0.1}:${CHUNKFLOW_S3_PORT:-9000}:9000"]
+    exposed = re.search(r"(?m)^EXPOSE (.+)$", DOCKERFILES[0].read_text())[1].split()
+    assert {port.rpartition(":")[2] for port in distributor["ports"]} <= set(exposed)
+    for name in ("CHUNKFLOW_ROOT_ACCESS_KEY", "CHUNKFLOW_ROOT_SECRET_KEY"):
+        # Nobody has a key that everybody can read.
+        assert distributor["environment"][name] == f"${{{name}:-}}"
+        assert not any(name in service.get("environment", {}) for service in services.values() if service is not distributor)
+
+
 def test_every_server_has_a_health_check_and_keeps_its_data_in_a_volume(services):
     servers = {name: service for name, service in services.items() if "build" in service}
     volumes = [volume for service in servers.values() for volume in service["volumes"]]
@@ -207,11 +219,26 @@ def test_storage_nodes_join_the_distributor_under_names_that_last():
         assert secret["valueFrom"]["secretKeyRef"]["name"] in secrets
 
 
-def test_the_secret_that_everybody_can_read_is_refused(fleet):
+def test_s3_is_served_to_clients_and_its_root_key_is_a_secret():
+    (distributor,) = manifests("Deployment")
+    service = next(service for service in manifests("Service") if service["metadata"]["name"] == "chunkflow")
+    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"rest": 8080, "s3": 9000}
+    (container,) = distributor["spec"]["template"]["spec"]["containers"]
     (secret,) = manifests("Secret")
-    node = StorageProcess(
-        "storage", fleet.directory, environment={"CHUNKFLOW_CLUSTER_SECRET": secret["stringData"]["cluster-secret"]})
-    assert fleet.add(node).launch().wait() == 78
+    for variable, key in (("CHUNKFLOW_ROOT_ACCESS_KEY", "root-access-key"), ("CHUNKFLOW_ROOT_SECRET_KEY", "root-secret-key")):
+        (found,) = [one for one in container["env"] if one["name"] == variable]
+        assert found["valueFrom"]["secretKeyRef"] == {"name": secret["metadata"]["name"], "key": key, "optional": True}
+        assert key in secret["stringData"]
+
+
+def test_secrets_that_everybody_can_read_are_refused(fleet):
+    (secret,) = manifests("Secret")
+    values = secret["stringData"]
+    node = StorageProcess("storage", fleet.directory, environment={"CHUNKFLOW_CLUSTER_SECRET": values["cluster-secret"]})
+    keys = {"CHUNKFLOW_ROOT_ACCESS_KEY": values["root-access-key"], "CHUNKFLOW_ROOT_SECRET_KEY": values["root-secret-key"]}
+    distributor = DistributorProcess("distributor", fleet.directory, [], environment=keys)
+    for process in (node, distributor):
+        assert fleet.add(process).launch().wait() == 78
 
 
 # systemd

@@ -39,6 +39,15 @@ struct SettingsLoadingTests {
         #expect(gateway.replicas == 3)
     }
 
+    /// A file that is there and can be read, for as long as the process runs.
+    private static let keysFile: String = {
+        let path = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString).yaml").path
+        let key = Data(repeating: 7, count: 32).base64EncodedString()
+        // Without it the settings are refused, which the test says.
+        _ = FileManager.default.createFile(atPath: path, contents: Data("first: \(key)\n".utf8))
+        return path
+    }()
+
     /// One good value for every setting.
     private static let values = [
         "http": "a:1", "admin": "a:2", "admin-token": "admin-token", "log-format": "text",
@@ -49,6 +58,7 @@ struct SettingsLoadingTests {
         "node-grace": "60", "rebalance-rate": "1MiB", "scrub-period": "60",
         "metadata-snapshot-interval": "60", "metadata-snapshots": "5",
         "durability": "none", "cluster-secret": "cluster-secret", "root-access-key": "root", "root-secret-key": "root-secret",
+        "s3-domain": "s3.example.com,localhost", "s3-region": "eu-west-1", "kms-keys-file": keysFile, "lifecycle-day": "2",
         "log-level": "debug", "shutdown-timeout": "5",
     ]
 
@@ -82,6 +92,14 @@ struct SettingsLoadingTests {
         let expected = [HostPort(host: "storage1", port: 9001), HostPort(host: "::1", port: 9002)]
         #expect(try SettingsFixture(file: "storage-nodes:\n  - storage1:9001\n  - \"[::1]:9002\"\n").distributor().storageNodes == expected)
         #expect(try SettingsFixture(environment: ["STORAGE_NODES": "storage1:9001, [::1]:9002"]).distributor().storageNodes == expected)
+    }
+
+    @Test("names of the server may be a list in the file, and are compared in lower case")
+    func s3Domains() throws {
+        let expected = ["s3.example.com", "localhost"]
+        #expect(try SettingsFixture(file: "s3-domain:\n  - S3.example.com\n  - localhost\n").distributor().gateway.s3Domains == expected)
+        #expect(try SettingsFixture(flags: ["--s3-domain", "s3.Example.com, localhost"]).server().gateway.s3Domains == expected)
+        #expect(try SettingsFixture().server().gateway.s3Domains == [])
     }
 
     @Test("an empty variable counts as not set, a file of comments sets nothing")

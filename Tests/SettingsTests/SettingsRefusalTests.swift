@@ -15,6 +15,9 @@ struct SettingsRefusalTests {
         ("chunk-size", "65KiB"), ("chunk-size", "128MiB"), ("chunk-size", "8 MB"), ("durability", "fast"), ("log-level", "verbose"),
         ("shutdown-timeout", "30s"), ("shutdown-timeout", "3601"), ("node-grace", "0"), ("node-grace", "10m"), ("rebalance-rate", "fast"),
         ("rebalance-rate", "1GB"), ("metadata-snapshot-interval", "1h"), ("metadata-snapshots", "0"), ("root-access-key", "a"),
+        ("s3-domain", "s3.example.com:9000"), ("s3-domain", "a,,b"), ("s3-domain", "s3_example"), ("s3-domain", ".example.com"),
+        ("s3-domain", "*.example.com"), ("s3-domain", String(repeating: "a", count: 254)), ("s3-region", "eu west"),
+        ("s3-region", String(repeating: "a", count: 65)), ("lifecycle-day", "0"), ("lifecycle-day", "86401"), ("lifecycle-day", "1d"),
     ]
 
     @Test("a wrong value is refused in one line with setting, value, origin and what is accepted", arguments: wrong)
