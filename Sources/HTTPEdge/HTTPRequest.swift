@@ -41,25 +41,10 @@ public struct HTTPRequest: Sendable {
     }
 }
 
-/// Names of requests.
-enum RequestID {
-    static let maximumLength = 64
-
+extension RequestID {
     /// Takes over what the client proposes if it is harmless, else makes a fresh one.
     static func choose(proposed: String?, time: any TimeSource, random: any RandomSource) -> String {
         if let proposed, isAcceptable(proposed) { return proposed }
         return UUIDv7(time: time.now(), random: random).description
-    }
-
-    static func isAcceptable(_ text: String) -> Bool {
-        (1...maximumLength).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                    UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
     }
 }

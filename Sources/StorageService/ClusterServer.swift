@@ -75,7 +75,8 @@ public final class ClusterServer: Service {
         let secrets: [any ServerInterceptor] = secret.map { [ClusterSecretInterceptor(secret: $0)] } ?? []
         let guards: [any ServerInterceptor] =
             [CallMetricsInterceptor(time: time)] + interceptors + secrets + [
-                TraceInterceptor(), ProtocolVersionInterceptor(), CallGateInterceptor(gate: gate),
+                TraceInterceptor(), RequestInterceptor(time: time, logger: logger), ProtocolVersionInterceptor(),
+                CallGateInterceptor(gate: gate),
             ]
         let pipeline = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: pipeline)

@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import random
 
-from harness import Cluster, EmbeddedServer, RESTClient, wait_until
+from harness import Cluster, EmbeddedServer, RESTClient, make_bytes, wait_until
+from harness.segment import living_fragments
 
 
 def lines(process) -> list[dict]:
@@ -67,6 +69,46 @@ def test_the_level_changes_while_the_server_runs(fleet):
         rest.request("GET", "/logged")
         wait_until(lambda: "/logged" in process.errors(), 10, "requests are logged again")
         assert "/unlogged" not in process.errors()
+
+
+def test_the_nodes_write_the_id_of_the_request_that_they_are_called_for(fleet):
+    cluster = Cluster(fleet, 3, node_arguments=["--log-format", "json", "--log-level", "debug"])
+
+    def calls(method: str) -> list[str | None]:
+        found = [line for node in cluster.nodes for line in lines(node) if line["message"] == "call" and line["method"] == method]
+        assert all(line["code"] == "ok" and line["duration_ms"] >= 0 for line in found), found
+        return [line["request_id"] for line in found]
+
+    content = make_bytes(2_500_000, "request")
+    upload = cluster.rest.request("POST", "/upload?name=x", content, {"Content-Type": "text/plain", "X-Request-ID": "the.upload"})
+    assert upload.status == 201
+    # Three chunks on three nodes each.
+    wait_until(lambda: calls("Put").count("the.upload") == 9, 10, "all nodes have said that they were called")
+    file_id = upload.json()["fileID"]
+    assert cluster.rest.request("GET", f"/download/{file_id}", headers={"X-Request-ID": "the.download"}).body == content
+    wait_until(lambda: calls("Get").count("the.download") >= 3, 10, "nodes have said that they were read")
+    # What cannot stand in a log is replaced before it gets anywhere.
+    hostile = 'x{"forged":1}'
+    answer = cluster.rest.request("GET", f"/download/{file_id}", headers={"X-Request-ID": hostile})
+    wait_until(lambda: answer.headers["X-Request-ID"] in calls("Get"), 10, "the id that the server made up has come")
+    for process in (cluster.distributor, *cluster.nodes):
+        assert "forged" not in process.errors()
+    assert None not in calls("Put") + calls("Get")
+
+
+def test_damage_that_a_request_finds_is_logged_under_its_id(fleet):
+    cluster = Cluster(fleet, 3, node_arguments=["--log-format", "json"])
+    file_id = cluster.rest.upload(make_bytes(200_000, "damage"))["fileID"]
+    cluster.wait_for_fragments(3)
+    for node in cluster.nodes:
+        for record in living_fragments(node).values():
+            record.flip_bit(random.Random(1))
+    # Every copy is asked for, and none can be given.
+    answer = cluster.rest.request("GET", f"/download/{file_id}", headers={"X-Request-ID": "the-reader"})
+    assert answer.status == 503 and answer.problem()["requestID"] == "the-reader"
+    for node in cluster.nodes:
+        found = [line for line in lines(node) if line["message"] == "a fragment is corrupt"]
+        assert [line.get("request_id") for line in found] == ["the-reader"], node.errors()
 
 
 def test_secrets_are_in_no_line_at_any_level(fleet):

@@ -36,7 +36,7 @@ final class NodeConnection: Sendable {
         client = GRPCClient(
             transport: try HTTP2ClientTransport.Posix(
                 target: target, transportSecurity: .plaintext, config: config, resolverRegistry: resolvers),
-            interceptors: [TracePropagation()])
+            interceptors: [TracePropagation(), RequestPropagation()])
     }
 
     /// Says that the other side could not be reached: its name is looked up again.

@@ -17,6 +17,8 @@ public enum ClusterMetadata {
     public static let version = "chunkflow-protocol"
     /// Raised when a server of the version before could misunderstand a call. New methods and fields do not need it.
     public static let currentVersion = "1"
+    /// The id of the client's request that the caller works for. Absent where it works for none.
+    public static let request = "chunkflow-request"
     /// A `NodeErrorDetail`, in the trailers of a call that failed.
     public static let error = "chunkflow-error-bin"
 
