@@ -25,8 +25,15 @@ public struct ProcessSettings: Hashable, Sendable {
         adminToken = try reader.optional(SettingsTable.adminToken)
         logLevel = try reader.required(SettingsTable.logLevel)
         logFormat = try reader.required(SettingsTable.logFormat)
-        otlpEndpoint = try reader.optional(SettingsTable.otlpEndpoint)
+        otlpEndpoint = try Self.otlpEndpoint(reader)
         traceSampleRatio = try reader.required(SettingsTable.traceSample)
         shutdownTimeout = .seconds(try reader.required(SettingsTable.shutdownTimeout))
+    }
+
+    private static func otlpEndpoint(_ reader: SettingsReader) throws(SettingsError) -> String? {
+        guard let found = try reader.value(of: SettingsTable.otlpEndpoint) else { return nil }
+        guard found.origin == .sharedEnvironment else { return found.value }
+        // The common variable names what is below the paths of all signals (OpenTelemetry, "Endpoint URLs for OTLP/HTTP").
+        return String(found.value.reversed().drop { $0 == "/" }.reversed()) + "/v1/traces"
     }
 }

@@ -5,6 +5,8 @@ public struct SettingDescription: Hashable, Sendable {
     /// The flag without its dashes, and the key in the settings file.
     public let name: String
     public let environmentVariable: String
+    /// A variable that has a meaning for programs of others too: looked at when the setting is given nowhere else.
+    public let sharedVariable: String?
     /// The executables that have the setting, each with its default in the form that a user would write; nil for none.
     public let defaults: [Executable: String?]
     /// What it is, and in which unit.
@@ -28,11 +30,13 @@ struct Setting<Value: Sendable>: Sendable {
     let parse: @Sendable (String) -> Value?
 
     init(
-        _ name: String, environment: String, defaults: [Executable: String?], placeholder: String, help: String, accepted: String,
+        _ name: String, environment: String, shared: String? = nil, defaults: [Executable: String?], placeholder: String, help: String,
+        accepted: String,
         isSecret: Bool = false, isList: Bool = false, isAllowedInFile: Bool = true, parse: @escaping @Sendable (String) -> Value?
     ) {
         description = SettingDescription(
-            name: name, environmentVariable: environment, defaults: defaults, help: help, accepted: accepted, placeholder: placeholder,
+            name: name, environmentVariable: environment, sharedVariable: shared, defaults: defaults, help: help, accepted: accepted,
+            placeholder: placeholder,
             isSecret: isSecret, isList: isList, isAllowedInFile: isAllowedInFile)
         self.parse = parse
     }

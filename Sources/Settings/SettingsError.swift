@@ -26,6 +26,8 @@ enum SettingOrigin: Hashable, Sendable {
     case flag
     case environment
     case file(path: String)
+    /// The ``SettingDescription/sharedVariable``.
+    case sharedEnvironment
     case defaultValue
 
     func naming(_ setting: SettingDescription) -> String {
@@ -33,6 +35,7 @@ enum SettingOrigin: Hashable, Sendable {
         case .flag: "from the flag --\(setting.name)"
         case .environment: "from the environment variable \(setting.environmentVariable)"
         case .file(let path): "from the file \(path)"
+        case .sharedEnvironment: "from the environment variable \(setting.sharedVariable ?? "")"
         case .defaultValue: "the default"
         }
     }

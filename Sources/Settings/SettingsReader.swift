@@ -6,6 +6,8 @@ struct SettingsReader {
     private let executable: Executable
     /// The earlier ones win.
     private var sources: [(origin: SettingOrigin, snapshot: any ConfigSnapshot)]
+    /// Without the variables that are empty.
+    private let environment: [String: String]
 
     /// - Parameter flags: what was given on the command line, by the settings' names.
     /// - Throws: ``SettingsError`` when the settings file cannot be used.
@@ -14,7 +16,8 @@ struct SettingsReader {
         let values = flags.map { (AbsoluteConfigKey([$0.key]), ConfigValue(.string($0.value), isSecret: true)) }
         let variables = Dictionary(uniqueKeysWithValues: SettingsTable.all.map { ($0.name, $0.environmentVariable) })
         // Compose files and unit files pass on variables that nobody set as empty ones.
-        let set = EnvironmentVariablesProvider(environmentVariables: environment.filter { !$0.value.isEmpty }, secretsSpecifier: .all)
+        self.environment = environment.filter { !$0.value.isEmpty }
+        let set = EnvironmentVariablesProvider(environmentVariables: self.environment, secretsSpecifier: .all)
         let named = KeyMappingProvider(upstream: set) { key in
             AbsoluteConfigKey(key.components.map { variables[$0] ?? $0 }, context: key.context)
         }
@@ -32,6 +35,10 @@ struct SettingsReader {
             guard let text = try text(of: setting.description, in: snapshot, from: origin) else { continue }
             guard let value = setting.parse(text) else { throw SettingsError(setting.description, value: text, from: origin) }
             return (value, text, origin)
+        }
+        if let variable = setting.description.sharedVariable, let text = environment[variable] {
+            guard let value = setting.parse(text) else { throw SettingsError(setting.description, value: text, from: .sharedEnvironment) }
+            return (value, text, .sharedEnvironment)
         }
         guard let text = setting.description.defaults[executable] ?? nil else { return nil }
         guard let value = setting.parse(text) else { throw SettingsError(setting.description, value: text, from: .defaultValue) }

@@ -265,8 +265,10 @@ public enum SettingsTable {
         accepted: LogFormat.allCases.map(\.rawValue).joined(separator: ", "), parse: { LogFormat(rawValue: $0) })
 
     static let otlpEndpoint = Setting(
-        "otlp-endpoint", environment: "CHUNKFLOW_OTLP_ENDPOINT", defaults: everywhere(nil), placeholder: "url",
-        help: "Where traces are sent: an OpenTelemetry collector that takes OTLP over HTTP, for example http://localhost:4318.",
+        "otlp-endpoint", environment: "CHUNKFLOW_OTLP_ENDPOINT", shared: "OTEL_EXPORTER_OTLP_ENDPOINT", defaults: everywhere(nil),
+        placeholder: "url",
+        help:
+            "Where traces are sent: an OpenTelemetry collector that takes OTLP over HTTP, for example http://localhost:4318. Without it: where OTEL_EXPORTER_OTLP_ENDPOINT says.",
         accepted: "a URL of http or https"
     ) { text -> String? in
         let rest = ["http://", "https://"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) }

@@ -119,6 +119,18 @@ def test_an_upload_and_a_download_are_one_trace_across_distributor_and_nodes(fle
     assert [span for span in collector.spans if span["name"] == "node information"] == []
 
 
+def test_the_collector_can_be_named_by_opentelemetrys_variable_and_ours_comes_before_it(fleet, collector):
+    nowhere = "http://127.0.0.1:9"
+    for name, arguments, environment in (
+        ("by-otel", [], {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}),
+        ("by-flag", ["--otlp-endpoint", collector.url], {"OTEL_EXPORTER_OTLP_ENDPOINT": nowhere}),
+    ):
+        server = EmbeddedServer(fleet, ["--nodes", "1", "--replicas", "1", *arguments], name=name, **environment)
+        before = len(collector.named("GET /files"))
+        server.rest.request("GET", "/files", headers=CALLER)
+        wait_until(lambda: len(collector.named("GET /files")) > before, 20, f"{name}: the span has come")
+
+
 def test_without_a_collector_the_trace_of_the_caller_reaches_the_nodes(fleet, collector):
     cluster = Cluster(fleet, 3, node_arguments=["--otlp-endpoint", collector.url])
     assert cluster.rest.request("POST", "/upload?name=x", b"content", {"Content-Type": "text/plain", **CALLER}).status == 201

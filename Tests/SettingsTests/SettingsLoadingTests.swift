@@ -94,6 +94,22 @@ struct SettingsLoadingTests {
         #expect(try SettingsFixture(environment: ["STORAGE_NODES": "storage1:9001, [::1]:9002"]).distributor().storageNodes == expected)
     }
 
+    @Test("where traces go is said by the flag, the variable, the file, and last by OpenTelemetry's own variable")
+    func otlpEndpoint() throws {
+        var fixture = SettingsFixture(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318/base/"])
+        #expect(try fixture.storage().process.otlpEndpoint == "http://otel:4318/base/v1/traces")
+        fixture.environment["CHUNKFLOW_OTLP_ENDPOINT"] = ""
+        #expect(try fixture.server().process.otlpEndpoint == "http://otel:4318/base/v1/traces")
+        fixture.file = "otlp-endpoint: http://file:4318"
+        #expect(try fixture.distributor().process.otlpEndpoint == "http://file:4318")
+        fixture.environment["CHUNKFLOW_OTLP_ENDPOINT"] = "http://variable:4318"
+        #expect(try fixture.distributor().process.otlpEndpoint == "http://variable:4318")
+        fixture.flags = ["--otlp-endpoint", "http://flag:4318"]
+        #expect(try fixture.distributor().process.otlpEndpoint == "http://flag:4318")
+        #expect(try SettingsFixture(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": ""]).storage().process.otlpEndpoint == nil)
+        #expect(try SettingsFixture().storage().process.otlpEndpoint == nil)
+    }
+
     @Test("names of the server may be a list in the file, and are compared in lower case")
     func s3Domains() throws {
         let expected = ["s3.example.com", "localhost"]

@@ -35,6 +35,14 @@ struct SettingsRefusalTests {
         #expect(byFile.contains("from the file /"))
     }
 
+    @Test("a wrong value in OpenTelemetry's variable is refused by the name of that variable")
+    func sharedVariable() {
+        let text = SettingsFixture(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"]).refusal()
+        #expect(
+            text == "otlp-endpoint: \"collector:4317\" (from the environment variable OTEL_EXPORTER_OTLP_ENDPOINT) is not accepted; "
+                + "accepted: a URL of http or https")
+    }
+
     @Test("a storage node that is listed twice is named, however its name is written")
     func duplicates() {
         let text = SettingsFixture(flags: ["--storage-nodes", "a:1,b:2,A:1"]).refusal()

@@ -26,7 +26,7 @@ def executable(name: str) -> str:
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """The environment without settings that the caller's shell may hold."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("CHUNKFLOW_") and key != "STORAGE_NODES"}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("CHUNKFLOW_", "OTEL_")) and key != "STORAGE_NODES"}
     # A crash must end the process at once: the backtrace takes longer than any deadline here.
     environment.setdefault("SWIFT_BACKTRACE", "enable=no")
     # Snapshots of the metadata are fragments too: tests that count them would find some that they did not store.
