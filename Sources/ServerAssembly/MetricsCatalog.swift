@@ -70,6 +70,7 @@ enum MetricsCatalog {
         MetricDescription("chunkflow_rpc_server_calls_total", "Calls of other servers, by method and gRPC status."),
         MetricDescription("chunkflow_rpc_server_calls_in_flight", "Calls of other servers that are being answered."),
         MetricDescription("chunkflow_node_up", "1 while the storage node answers."),
+        MetricDescription("chunkflow_node_failing", "1 while a disk of the storage node fails."),
         MetricDescription("chunkflow_node_capacity_bytes", "Size of the node's file system, as it last said."),
         MetricDescription("chunkflow_node_available_bytes", "Bytes that the node can still take, as it last said."),
         MetricDescription("chunkflow_node_used_bytes", "Bytes that the node's data take, as it last said."),

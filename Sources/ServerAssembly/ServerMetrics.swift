@@ -78,6 +78,9 @@ enum ServerMetrics {
             with: figures.nodes.filter { $0.state != .left || $0.isLost }.map {
                 (labels($0), [.up, .joining, .draining, .failing].contains($0.state) ? 1 : 0)
             })
+        registry.replace(
+            "chunkflow_node_failing",
+            with: figures.nodes.filter { $0.state != .left }.map { (labels($0), $0.state == .failing ? 1 : 0) })
         for (name, figure) in nodeFigures {
             registry.replace(name, with: figures.nodes.filter { $0.state != .left }.map { (labels($0), Double(figure($0))) })
         }
@@ -102,11 +105,7 @@ enum ServerMetrics {
         tell("chunkflow_rebalance_blobs_left", figures.map { $0.slow.rebalance?.blobsLeft ?? 0 })
         registry.replace(
             "chunkflow_metadata_last_backup_timestamp_seconds",
-            with: figures.map { figures in
-                [("client", figures.lastBackupAt), ("automatic", figures.lastSnapshotAt)].map { kind, time in
-                    ([("kind", kind)], Double(time?.millisecondsSince1970 ?? 0) / 1_000)
-                }
-            } ?? [])
+            with: figures.map { [([], Double($0.lastBackupAt?.millisecondsSince1970 ?? 0) / 1_000)] } ?? [])
         registry.replace(
             "chunkflow_metadata_snapshot_timestamp_seconds",
             with: figures?.lastSnapshotAt.map { [([], Double($0.millisecondsSince1970) / 1_000)] } ?? [])

@@ -3,14 +3,16 @@
 import json
 import re
 from pathlib import Path
+from typing import Callable
 
 import pytest
 import yaml
 from harness import Cluster, Prometheus, make_bytes, wait_until
 from harness.load import Load
-from harness.process import ROOT
+from harness.process import ROOT as SOURCES
+from harness.s3 import ROOT, s3_client
 
-GRAFANA = ROOT / "deploy" / "grafana"
+GRAFANA = SOURCES / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 # A window of several scrapes, as Grafana takes it.
 RATE_INTERVAL = "8s"
@@ -100,14 +102,14 @@ def test_a_query_takes_only_variables_that_there_are_and_failures_of_nothing_are
 
 
 def test_grafana_finds_the_boards_where_the_compose_file_puts_them():
-    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    compose = yaml.safe_load((SOURCES / "docker-compose.yaml").read_text())["services"]
     mounts = dict(reversed(volume.split(":")[:2]) for volume in compose["grafana"]["volumes"])
     assert mounts["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/chunkflow.yaml").read_text())["providers"]
-    assert (ROOT / mounts[provider["options"]["path"]]).resolve() == (GRAFANA / "dashboards")
+    assert (SOURCES / mounts[provider["options"]["path"]]).resolve() == (GRAFANA / "dashboards")
     (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yaml").read_text())["datasources"]
     assert source["type"] == "prometheus" and source["url"] == "http://prometheus:9090"
-    scrape = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())["global"]["scrape_interval"]
+    scrape = yaml.safe_load((SOURCES / "deploy/prometheus/prometheus.yaml").read_text())["global"]["scrape_interval"]
     assert source["jsonData"]["timeInterval"] == scrape
 
 
@@ -122,7 +124,16 @@ def substituted(expression: str, values: dict[str, str]) -> str:
 
 @pytest.mark.timeout(150)
 def test_no_panel_is_empty(fleet):
-    cluster = Cluster(fleet, 4, chunk_size="256KiB")
+    cluster = Cluster(
+        fleet, 4, chunk_size="256KiB", node_arguments=["--scrub-period", "2"],
+        distributor_arguments=["--metadata-snapshot-interval", "1", "--root-access-key", ROOT[0], "--root-secret-key", ROOT[1]])
+    s3 = s3_client(cluster.distributor.listeners["s3"])
+    s3.create_bucket(Bucket="shown")
+
+    def use_s3() -> None:
+        s3.put_object(Bucket="shown", Key="key", Body=b"content")
+        s3.list_objects_v2(Bucket="shown")
+
     prometheus = fleet.add(
         Prometheus(
             "prometheus", fleet.directory, {
@@ -137,15 +148,18 @@ def test_no_panel_is_empty(fleet):
         for number in range(4):
             cluster.rest.upload(make_bytes(300_000, number))
         cluster.nodes[3].start()
+        assert cluster.rest.request("GET", "/cluster/metadata/backup").status == 200
         for board in [json.loads(path.read_text()) for path in BOARDS]:
-            show(board, prometheus)
+            show(board, prometheus, use_s3)
     finally:
         load.finish()
     assert not load.wrong, load.wrong
 
 
-def show(board: dict, prometheus: Prometheus) -> None:
-    """Asks everything that a board asks. Queries that find nothing are asked again until the deadline: rates need two scrapes."""
+def show(board: dict, prometheus: Prometheus, go_on: Callable[[], None]) -> None:
+    """Asks everything that a board asks. Queries that find nothing are asked again until the deadline: rates need two scrapes.
+
+    `go_on`: called again and again meanwhile."""
     values = {}
     for name, variable in variables(board).items():
         if variable["type"] == "query":
@@ -156,6 +170,7 @@ def show(board: dict, prometheus: Prometheus) -> None:
     waiting = expressions(board)
 
     def all_found() -> bool:
+        go_on()
         waiting[:] = [(title, text) for title, text in waiting if not prometheus.values(substituted(text, values))]
         assert not waiting, f"empty: {[f'{title}: {substituted(text, values)}' for title, text in waiting]}"
         return True

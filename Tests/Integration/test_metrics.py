@@ -10,6 +10,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness import Cluster, EmbeddedServer, RESTClient, StorageProcess, make_bytes, wait_until
+from harness.cluster import wrong
+from harness.s3 import error_of, root_environment, s3_client, send
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$')
@@ -186,6 +188,35 @@ def test_repair_and_scrub_are_counted(fleet):
     address = cluster.nodes[1].listeners["http"]
     wait_until(lambda: total(metrics(address), "chunkflow_scrub_last_finished_timestamp_seconds") > 1.6e9, 30, "a pass of the scrub has ended")
     assert total(metrics(address), "chunkflow_scrub_bytes_total") >= len(content)
+
+
+def test_requests_of_s3_are_counted_by_operation_whatever_clients_send(fleet):
+    server = EmbeddedServer(fleet, **root_environment())
+    address = server.process.listeners["s3"]
+    s3 = s3_client(address)
+    s3.create_bucket(Bucket="counted")
+    for number in range(3):
+        s3.put_object(Bucket="counted", Key=f"key-{number}", Body=b"content")
+        s3.get_object(Bucket="counted", Key=f"key-{number}")
+    assert error_of(s3.get_object, Bucket="counted", Key="nothing") == (404, "NoSuchKey")
+    for number in range(30):
+        # No key, no operation, no method that there is: none of them is a label of its own.
+        send(address, "GET", f"/counted/{number}?website", {"host": "localhost"})
+        send(address, f"M{number}", f"/bucket-{number}/key", {"host": "localhost"})
+        send(address, "GET", f"/{number}%zz", {"host": "localhost"})
+
+    def requests() -> dict[tuple[str, str, str], float]:
+        found = samples(metrics(server.process.http_address))
+        labels = [(dict(labels), value) for (name, labels), value in found.items() if name == "chunkflow_http_requests_total"]
+        return {(had["method"], had["route"], had["code"]): value for had, value in labels if had["api"] == "s3"}
+
+    wait_until(lambda: sum(requests().values()) >= 8 + 90 or wrong(requests(), "all requests"), 10, "all requests are counted")
+    counted = requests()
+    assert counted["PUT", "CreateBucket", "200"] == 1 and counted["PUT", "PutObject", "200"] == 3
+    assert counted["GET", "GetObject", "200"] == 3 and counted["GET", "GetObject", "404"] == 1
+    assert {route for _, route, _ in counted} <= {"CreateBucket", "PutObject", "GetObject", "none"}
+    assert {method for method, _, _ in counted} <= {"GET", "PUT", "other"}
+    assert total(metrics(server.process.http_address), "chunkflow_http_response_bytes_total", api="s3") >= 21
 
 
 def test_the_time_of_the_last_backup_outlives_a_restart(fleet):
