@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Upload and download of a large file by curl, beside what this machine can do at best, measured in the same run.
+"""Upload and download of a large file, beside what this machine can do at best, measured in the same run.
+
+Uploads are sent by curl. Downloads are received as the yardstick's stream is, into one buffer of 256 KiB: curl reads in smaller pieces, and takes
+as much of the CPU as an embedded server does.
 
 MB/s are 10^6 bytes a second; CPU seconds per GiB are those of the server processes together. Medians.
 """
@@ -8,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -37,6 +41,15 @@ def md5_rate(byte_count: int) -> float:
     return byte_count / (time.perf_counter() - start)
 
 
+def drain(receiver: socket.socket) -> int:
+    """Receives to the end and throws away. Returns the number of bytes."""
+    buffer = bytearray(BUFFER)
+    received = 0
+    while count := receiver.recv_into(buffer):
+        received += count
+    return received
+
+
 def loopback_rate(byte_count: int) -> float:
     """Two processes, one TCP stream, buffers of 256 KiB, nothing done with the bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -50,12 +63,9 @@ def loopback_rate(byte_count: int) -> float:
             finally:
                 os._exit(0)
         receiver, _ = listener.accept()
-        buffer = bytearray(BUFFER)
-        received = 0
         start = time.perf_counter()
         with receiver:
-            while count := receiver.recv_into(buffer):
-                received += count
+            received = drain(receiver)
         rate = received / (time.perf_counter() - start)
         os.waitpid(child, 0)
     return rate
@@ -95,7 +105,20 @@ class Target:
         return json.loads(document)["fileID"], float(seconds)
 
     def download(self, file_id: str) -> float:
-        return float(curl("-o", "/dev/null", "-w", "%{time_total}", f"{self.url}/download/{file_id}"))
+        """Seconds from the request to the last byte."""
+        host, port = self.gateway.rest.address
+        with socket.create_connection((host, port)) as connection:
+            start = time.perf_counter()
+            connection.sendall(f"GET /download/{file_id} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(BUFFER)
+            fields, _, begun = head.partition(b"\r\n\r\n")
+            assert fields.startswith(b"HTTP/1.1 200 "), fields
+            length = int(re.search(rb"(?i)\r\ncontent-length: (\d+)", fields)[1])
+            received = len(begun) + drain(connection)
+            assert received == length, f"{received} of {length} bytes"
+            return time.perf_counter() - start
 
     def remove(self, file_ids: list[str]) -> None:
         for file_id in file_ids:
