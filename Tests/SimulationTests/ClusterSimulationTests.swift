@@ -81,6 +81,8 @@ struct ClusterSimulationTests {
             try await run.chaos()
             try await run.heal()
             try await run.checkEverything()
+            // Files and flushes of a real disk: not for every history.
+            if seed.isMultiple(of: 10) { try await run.rebuildMetadata() }
             return run
         }
         return History(
@@ -351,6 +353,35 @@ private final class SimulationRun: Sendable {
         }
         try await checkCopies(store)
         await cluster.stopDistributor()
+    }
+
+    /// The metadata are lost: what is told from the nodes alone must be what they were, and work.
+    func rebuildMetadata() async throws {
+        let before = try await visibleObjects()
+        let present = try await cluster.metadata.nodes().filter { $0.membership == .member || $0.membership == .draining }.map(\.id)
+        let report = try await cluster.rebuildMetadata(
+            from: cluster.nodes.filter { present.contains($0.id) }, directory: try ScratchDirectory())
+        let after = try await visibleObjects()
+        guard after == before else {
+            throw Violation("\(before.count) objects before, \(after.count) after the rebuild: \(report.counts), \(report.entries)")
+        }
+        try await cluster.startDistributor()
+        try await heal()
+        try await checkEverything()
+    }
+
+    /// What decides over objects, but for the layout that they follow.
+    private func visibleObjects() async throws -> [String: [String]] {
+        let metadata = cluster.metadata
+        guard let bucket = try await metadata.bucket(named: ObjectStore.fileBucketName) else { throw Violation("no bucket of files") }
+        return try await metadata.objects(in: bucket.id, after: nil, limit: 1000).reduce(into: [:]) { objects, object in
+            objects[object.key] =
+                [
+                    "\(object.version)", object.fileName ?? "-", object.contentType, object.etag, "\(object.crc32c ?? 0)",
+                    "\(object.createdAt)",
+                ]
+                + object.blobs.flatMap { ["\($0.id)", "\($0.byteCount)", "\($0.chunkSize)", $0.storageClass] }
+        }
     }
 
     /// Every fragment must be on every node that the layout names, and none of them may have rotted.

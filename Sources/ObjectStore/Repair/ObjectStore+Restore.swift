@@ -4,7 +4,7 @@ internal import ErasureCoding
 
 /// How a fragment comes to a node that should have it: from node to node, never through this process.
 extension ObjectStore {
-    /// Nodes that may hold a fragment of an erasure code in the place of its home, and are worth asking before it is computed.
+    /// Nodes that may hold a fragment of an erasure code in the place of its home, and are worth asking first.
     private static let coveringCount = 4
 
     /// Has `node` fetch a fragment from whoever has it, or compute it from others.
@@ -19,8 +19,25 @@ extension ObjectStore {
             _ = try await transport.pull(fragment, from: sources.compactMap(nodes.peer))
             return
         }
+        do {
+            try await restore(fragment, storageClass, code, layoutVersion: layoutVersion, on: node, transport, asking: Self.coveringCount)
+        } catch NodeError.noSource {
+            // After a rebuild of the metadata, or many changes of the layout, fragments may be where nobody would look first. What is
+            // there is worth asking everybody, as a read does.
+            try await restore(fragment, storageClass, code, layoutVersion: layoutVersion, on: node, transport, asking: .max)
+        }
+    }
+
+    /// - Parameter coveringCount: nodes that are asked for each fragment beside its home.
+    private func restore(
+        _ fragment: FragmentID, _ storageClass: StorageClass, _ code: ErasureCode, layoutVersion: Int, on node: NodeID,
+        _ transport: any ChunkTransport, asking coveringCount: Int
+    ) async throws {
+        func sources(of fragment: FragmentID) -> [Peer] {
+            self.sources(of: fragment, storageClass, layoutVersion: layoutVersion, except: node, asking: coveringCount)
+        }
         // A whole fragment is a fraction of what computing it takes.
-        let holders = sources(of: fragment, storageClass, layoutVersion: layoutVersion, except: node)
+        let holders = sources(of: fragment)
         do {
             if !holders.isEmpty {
                 _ = try await transport.pull(fragment, from: holders)
@@ -30,8 +47,7 @@ extension ObjectStore {
             // Nobody has it: it is computed.
         }
         let others = storageClass.fragmentNumbers.filter { $0 != fragment.number }.map { number in
-            let other = FragmentID(chunk: fragment.chunk, number: number)
-            return FragmentSource(number: number, peers: sources(of: other, storageClass, layoutVersion: layoutVersion, except: node))
+            FragmentSource(number: number, peers: sources(of: FragmentID(chunk: fragment.chunk, number: number)))
         }
         // Those whose home answers first.
         let ordered = others.filter { !$0.peers.isEmpty }.sorted { one, other in
@@ -42,9 +58,11 @@ extension ObjectStore {
     }
 
     /// Nodes that have a fragment of an erasure code, as far as anybody can tell from here.
-    private func sources(of fragment: FragmentID, _ storageClass: StorageClass, layoutVersion: Int, except node: NodeID) -> [Peer] {
+    private func sources(
+        of fragment: FragmentID, _ storageClass: StorageClass, layoutVersion: Int, except node: NodeID, asking coveringCount: Int
+    ) -> [Peer] {
         let (wanted, others) = map.places(of: fragment, storageClass, layoutVersion: layoutVersion)
-        let asked = (wanted + others.prefix(Self.coveringCount)).filter { $0 != node }
+        let asked = (wanted + others.prefix(coveringCount)).filter { $0 != node }
         return nodes.byHealth(asked).filter { nodes.health(of: $0) != .down }.compactMap(nodes.peer)
     }
 }
