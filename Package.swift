@@ -164,7 +164,7 @@ let package = Package(
             "RESTAPITests",
             [
                 "ServerAssembly", "RESTAPI", "AdminAPI", "APIDescription", "HTTPEdge", "ErasureCoding", "ObjectStore", "Metadata",
-                "PrometheusMetrics", "SignatureV4", "Core", nioCore, nioPosix, nioHTTP1, logging,
+                "PrometheusMetrics", "S3API", "SignatureV4", "Core", nioCore, nioPosix, nioHTTP1, logging,
             ]),
         tests("ServerAssemblyTests", ["ServerAssembly", "Core", logging]),
         tests("S3APITests", ["S3API", "SignatureV4", "HTTPEdge", "ObjectStore", "Metadata", "Core", nioCore, nioHTTP1, logging]),

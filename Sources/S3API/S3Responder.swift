@@ -68,7 +68,7 @@ public struct S3Responder: HTTPResponder {
     }
 
     /// What is read is kept while it is being sent, whoever overwrites or deletes it meanwhile.
-    private func answer(_ asked: S3Request) async throws -> HTTPResponse {
+    func answer(_ asked: S3Request) async throws -> HTTPResponse {
         guard asked.operation == .getObject else { return try await perform(try await admit(asked)) }
         return try await store.lookingUp { try await perform(try await admit(asked)) }
     }

@@ -82,6 +82,7 @@ struct Gateway: Sendable {
             store, directory: temporaryDirectory, time: SystemTime(), executor: ThreadPoolExecutor(threadCount: Self.backupThreads))
         try backups.removeLeftovers()
         ServerMetrics.observe(store)
+        let responder = s3Responder(store)
         let accounts = GatewayRoutes.accounts(store.metadata, rootKey: rootKey, time: SystemTime(), random: SystemRandom())
         let administration =
             GatewayRoutes.administration(
@@ -89,7 +90,7 @@ struct Gateway: Sendable {
             ).demanding(process.adminToken.map { AdminToken($0.revealed) }) + accounts
         let http = try await listener(
             "http", at: settings.http, api: "rest",
-            GatewayRoutes.client(store) + (settings.admin == nil ? administration : []))
+            GatewayRoutes.client(store) + GatewayRoutes.objects(responder.readPublicly) + (settings.admin == nil ? administration : []))
         var admin: HTTPServer?
         if let address = settings.admin {
             do {
@@ -101,7 +102,7 @@ struct Gateway: Sendable {
         }
         let s3: HTTPServer
         do {
-            s3 = try await s3Listener(store)
+            s3 = try await s3Listener(responder)
         } catch {
             for server in [admin, http].compactMap({ $0 }) { server.beginShutdown() }
             throw error
@@ -131,13 +132,16 @@ struct Gateway: Sendable {
         }
     }
 
-    private func s3Listener(_ store: ObjectStore) async throws -> HTTPServer {
+    private func s3Responder(_ store: ObjectStore) -> S3Responder {
         var s3 = S3Settings()
         s3.region = settings.s3Region
         s3.domains = settings.s3Domains
         s3.rootKey = rootKey
         s3.encryption = encryptionKeys
-        let responder = S3Responder(store: store, settings: s3, time: SystemTime(), random: SystemRandom(), logger: logger)
+        return S3Responder(store: store, settings: s3, time: SystemTime(), random: SystemRandom(), logger: logger)
+    }
+
+    private func s3Listener(_ responder: S3Responder) async throws -> HTTPServer {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
         return try await ServerProcess.listening("s3", at: settings.s3) { [limits] in

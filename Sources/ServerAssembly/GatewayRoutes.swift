@@ -5,7 +5,7 @@ package import Metadata
 package import ObjectStore
 package import PrometheusMetrics
 internal import RESTAPI
-internal import S3API
+package import S3API
 
 /// What is at the HTTP addresses of a distributor. Every route is described in `Sources/APIDescription/openapi.yaml`: a test compares.
 package enum GatewayRoutes {
@@ -13,6 +13,9 @@ package enum GatewayRoutes {
     package static func client<Store: FileStore>(_ store: Store) -> [Route] {
         RESTRoutes(store: store).routes + AdminRoutes(store: store).healthRoutes + DescriptionRoutes().routes
     }
+
+    /// For everybody, beside those of ``client(_:)``: objects of any bucket.
+    package static func objects(_ read: @escaping PublicObjectRoutes.Reading) -> [Route] { PublicObjectRoutes(read).routes }
 
     /// For who runs it: at an address of their own, or behind a token, where the settings say so.
     package static func administration<Store: FileStore>(

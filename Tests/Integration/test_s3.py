@@ -597,3 +597,24 @@ def test_a_name_of_the_server_has_buckets_before_it(fleet):
     assert s3_client(address).get_object(Bucket="hosted", Key="a/b")["Body"].read() == b"content"
     host = "HOSTED.other.example:9000"
     assert send(address, "GET", "/a/b", Signer().headers("GET", host, "/a/b", "UNSIGNED-PAYLOAD")) == (200, b"content")
+
+
+# Through the REST API
+
+
+def test_what_everybody_may_read_the_rest_api_gives(s3, bucket, server):
+    s3.put_object(Bucket=bucket, Key="a/b c", Body=b"content", ContentType="text/html", ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="mine", Body=b"hidden")
+    path = f"/objects/{bucket}?key=" + quote("a/b c", safe="")
+    found = server.rest.request("GET", path)
+    assert (found.status, found.body) == (200, b"content")
+    assert found.headers["Content-Type"] == "text/html" and found.headers["Content-Security-Policy"] == "sandbox"
+    assert server.rest.request("GET", path, headers={"Range": "bytes=1-3"}).body == b"ont"
+    assert server.rest.request("GET", path, headers={"If-None-Match": found.headers["ETag"]}).status == 304
+    assert server.rest.request("HEAD", path).headers["Content-Length"] == "7"
+    for other, status, kind in [
+        (f"/objects/{bucket}?key=mine", 403, "object-not-public"), (f"/objects/{bucket}?key=none", 403, "object-not-public"),
+        ("/objects/none-such?key=a", 404, "object-not-found"), (f"/objects/{bucket}", 400, "malformed-request"),
+    ]:
+        refused = server.rest.request("GET", other)
+        assert refused.status == status and refused.problem()["type"].endswith(kind), f"{other}: {refused}"

@@ -23,7 +23,7 @@ struct DescriptionTests {
     private static let logLevel = LogLevelRoutes(levels: ["info"], current: { "info" }, change: { _ in }).routes
 
     private static let routes =
-        GatewayRoutes.client(MemoryFileStore())
+        GatewayRoutes.client(MemoryFileStore()) + GatewayRoutes.objects { _, _, _, _ in HTTPResponse(status: .ok) }
         + GatewayRoutes.administration(
             MemoryFileStore(), RecordedAdministration(),
             backups: BackupRoutes(NoBackups(), directory: "", time: SystemTime(), executor: InlineExecutor()), metrics: MetricsRegistry([]),

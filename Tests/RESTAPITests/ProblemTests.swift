@@ -9,6 +9,7 @@ import NIOCore
 import NIOHTTP1
 import ObjectStore
 import RESTAPI
+import S3API
 import Testing
 
 /// Clients tell problems apart by their types: each is produced here by what causes it, and compared with docs/rest-api.md.
@@ -21,6 +22,7 @@ struct ProblemTests {
             produced.merge(problems) { $1 }
         }
         produced.merge(try await Self.ofAccounts()) { $1 }
+        produced.merge(Self.table([PublicObjectProblem.notFound, PublicObjectProblem.notPublic])) { $1 }
         produced.merge(try await Self.ofNodes()) { $1 }
         produced.merge(try await Self.ofProcesses()) { $1 }
         let documented = try Self.documentation()

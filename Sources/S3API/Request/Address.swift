@@ -33,6 +33,14 @@ struct Address: Hashable {
         self.key = key.isEmpty || bucket == nil ? nil : String(key)
     }
 
+    /// - Throws: ``S3Error`` `KeyTooLongError`, `InvalidURI`.
+    init(bucket: String, key: String) throws(S3Error) {
+        guard key.utf8.count <= Self.maximumKeyBytes else { throw S3Error(.keyTooLong) }
+        guard !key.utf8.contains(0) else { throw S3Error(.invalidURI, "A key must not contain a NUL") }
+        self.bucket = bucket
+        self.key = key
+    }
+
     private static func virtualBucket(host: String?, domains: [String]) -> String? {
         guard var name = host?.lowercased()[...] else { return nil }
         if let colon = name.lastIndex(of: ":"), name[name.index(after: colon)...].allSatisfy(\.isNumber) { name = name[..<colon] }

@@ -16,6 +16,9 @@ struct QueryItems {
         }
     }
 
+    /// - Parameter version: nil for none.
+    init(version: String?) { items = version.map { [("versionId", $0)] } ?? [] }
+
     /// The value of the first of that name; empty for one without a value, nil when there is none.
     subscript(name: String) -> String? { items.first { $0.name == name }?.value }
 
