@@ -7,7 +7,7 @@ struct BucketAccess {
     let owner: String
     let ownership: ObjectOwnership
     let block: PublicAccessBlock
-    let list: AccessControlList
+    private let listText: String?
     let policy: BucketPolicy?
 
     /// - Parameter policy: the bucket's, taken apart; nil when it has none.
@@ -16,7 +16,7 @@ struct BucketAccess {
         owner = description.bucket.owner ?? RootAccount.id
         ownership = description.documents[.ownership].flatMap(ObjectOwnership.init) ?? .objectWriter
         block = PublicAccessBlock(text: description.documents[.publicAccessBlock])
-        list = AccessControlList(text: description.documents[.accessControl], owner: owner)
+        listText = description.documents[.accessControl]
         self.policy = policy
     }
 
@@ -98,6 +98,9 @@ struct BucketAccess {
     }
 
     // MARK: Access control lists
+
+    /// The bucket's. Read anew each time: most requests are decided before it is looked at.
+    var list: AccessControlList { AccessControlList(text: listText, owner: owner) }
 
     func list(of object: ObjectRecord) -> AccessControlList {
         let owner = owner(of: object)
