@@ -6,6 +6,7 @@ import shutil
 import pytest
 from harness import Cluster, EmbeddedServer, PacedUpload, RESTClient, make_bytes, run_client, wait_until
 from harness.cluster import Gateway
+from harness.s3 import ROOT, s3_client
 
 CHUNK = 1 << 20
 SIZES = (0, 1, 1000, 300_000, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 321)
@@ -169,6 +170,60 @@ def test_the_newest_snapshot_decides_and_what_came_after_it_is_added(fleet):
     files.check(cluster.rest)
     sweep_again(cluster)
     files.check(cluster.rest)
+
+
+@pytest.mark.timeout(180)
+def test_versions_and_parts_come_back_and_nothing_of_the_snapshot_is_collected(fleet):
+    cluster = Cluster(
+        fleet, 4, distributor_arguments=[
+            "--metadata-snapshot-interval", "2", "--root-access-key", ROOT[0], "--root-secret-key", ROOT[1]])
+    s3 = s3_client(cluster.distributor.listeners["s3"])
+    for name in ("kept", "plain"):
+        s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    contents = [make_bytes(300_000 + number, ("version", number)) for number in range(4)]
+    versions = [s3.put_object(Bucket="kept", Key="key", Body=content, Tagging="a=b")["VersionId"] for content in contents[:3]]
+    s3.put_object(Bucket="kept", Key="hidden", Body=b"hidden")
+    s3.delete_object(Bucket="kept", Key="hidden")
+    part = make_bytes(5 << 20, "part")
+    upload = s3.create_multipart_upload(Bucket="plain", Key="parts")["UploadId"]
+    etags = [s3.upload_part(Bucket="plain", Key="parts", UploadId=upload, PartNumber=number, Body=part)["ETag"] for number in (1, 2)]
+    s3.complete_multipart_upload(
+        Bucket="plain", Key="parts", UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in zip((1, 2), etags)]})
+    marked_at = s3.head_object(Bucket="plain", Key="parts")["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.999Z")
+    wait_until(lambda: (cluster.rest.cluster()["metadataSnapshotAt"] or "") > marked_at, 40, "there is a snapshot of all of it")
+
+    # From here on there are no snapshots.
+    wait_until_settled(cluster)
+    cluster.distributor.command += ["--metadata-snapshot-interval", "3600"]
+    cluster.distributor.restart()
+    cluster.rest = RESTClient(cluster.distributor.http_address)
+    cluster.wait_for_state("up", *cluster.nodes)
+    s3 = s3_client(cluster.distributor.listeners["s3"])
+    s3.delete_object(Bucket="kept", Key="key", VersionId=versions[0])
+    versions.append(s3.put_object(Bucket="kept", Key="key", Body=contents[3])["VersionId"])
+    wait_until_settled(cluster)
+    cluster.distributor.kill()
+    lose(cluster.distributor)
+
+    told = rebuild(cluster.distributor, nodes=cluster.nodes)
+    found = counts(told)
+    # Two versions, the hidden object, the one of two parts.
+    assert found["known"].split()[0] == "4" and found["recovered"].split()[0] == "1" and found["gone"].split()[0] == "1", told
+    cluster.start()
+    s3 = s3_client(cluster.distributor.listeners["s3"])
+    wait_until_settled(cluster)
+    sweep_again(cluster)
+    s3 = s3_client(cluster.distributor.listeners["s3"])
+    listed = s3.list_object_versions(Bucket="kept")
+    assert [(one["Key"], one["IsLatest"]) for one in listed["DeleteMarkers"]] == [("hidden", True)]
+    kept = [one["VersionId"] for one in listed["Versions"] if one["Key"] == "key"]
+    assert kept[1:] == [versions[2], versions[1]] and len(kept) == 3
+    for version, content in zip(kept, contents[:0:-1]):
+        assert s3.get_object(Bucket="kept", Key="key", VersionId=version)["Body"].read() == content
+    assert s3.get_object_tagging(Bucket="kept", Key="key", VersionId=versions[1])["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert s3.get_object(Bucket="plain", Key="parts")["Body"].read() == part + part
 
 
 @pytest.mark.timeout(120)

@@ -64,9 +64,11 @@ final class SimulatedCluster: Sendable {
             seeds: (members ?? nodes).map { ClusterBootstrap.Seed(address: "\($0.id)", transport: $0) }, options: options,
             directory: directory.path, time: scheduler, random: scheduler.random, executor: InlineExecutor(), logger: .silent)
         let (backup, report) = try await rebuild.run()
+        let database = "\(directory.path)/placed/chunkflow.sqlite"
+        _ = try MetadataRestore.run(backup: backup, database: database, replacing: false, at: scheduler.now())
         // As long as the database in it is open.
         directories.withLock { $0.append(directory) }
-        replaceMetadata(by: try await SQLiteMetadataStore.open(path: backup, executor: InlineExecutor(), logger: .silent))
+        replaceMetadata(by: try await SQLiteMetadataStore.open(path: database, executor: InlineExecutor(), logger: .silent))
         return report
     }
 

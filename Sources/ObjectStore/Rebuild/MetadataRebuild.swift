@@ -3,6 +3,7 @@ public import Core
 internal import Foundation
 public import Logging
 internal import Metadata
+internal import Placement
 import Synchronization
 
 /// Makes a metadata database anew from what the storage nodes have: from the newest snapshot of it that they keep, and from the
@@ -55,7 +56,7 @@ public struct MetadataRebuild: Sendable {
     /// - Returns: the path of a backup, to be put in place like any other, and what was found.
     /// - Throws: ``RebuildError``, ``MetadataError``, `CancellationError`.
     public func run() async throws -> (backup: String, report: RebuildReport) {
-        let survey = try await survey()
+        var survey = try await survey()
         var report = RebuildReport(cluster: survey.cluster, nodeCount: survey.nodes.count, fragmentCount: survey.census.fragmentCount)
         let snapshot = options.usesSnapshots ? try await newestSnapshot(in: survey) : nil
         let metadata: SQLiteMetadataStore
@@ -64,8 +65,12 @@ public struct MetadataRebuild: Sendable {
             _ = try await metadata.clusterID(orElse: survey.cluster)
             report.snapshot = snapshot?.description
             try await save(survey.nodes, in: metadata)
-            try await review(metadata, survey, &report)
-            try await recover(from: survey, youngerThan: snapshot?.description.createdAt, into: metadata, &report)
+            survey.replicas = try await metadata.layouts().last.flatMap { try? Layout(decoding: $0.encoded).replicas } ?? 1
+            let garbage = try await self.garbage(of: metadata)
+            var absent = try await review(metadata, survey, &report)
+            try await recover(from: survey, youngerThan: snapshot?.description.createdAt, into: metadata, &absent, &report)
+            try await remove(absent, from: metadata, survey, &report)
+            try await forgetGarbage(but: garbage, in: metadata)
             let backup = "\(directory)/rebuilt.sqlite"
             try await metadata.backup(to: backup)
             await metadata.close()
@@ -83,6 +88,26 @@ public struct MetadataRebuild: Sendable {
         return try await SQLiteMetadataStore.open(path: path, executor: executor, logger: logger, options: configuration)
     }
 
+    // MARK: Garbage
+
+    private func garbage(of metadata: any MetadataStore) async throws -> Set<BlobID> {
+        var blobs: Set<BlobID> = []
+        var position: BlobID?
+        repeat {
+            let page = try await metadata.garbage(after: position, limit: Self.pageSize)
+            blobs.formUnion(page.map(\.blob.id))
+            position = page.count == Self.pageSize ? page.last?.blob.id : nil
+        } while position != nil
+        return blobs
+    }
+
+    /// What a rebuild has replaced is not removed at once, as garbage is: should the rebuild be wrong, it is still there, for as long as
+    /// everything that nobody knows.
+    private func forgetGarbage(but known: Set<BlobID>, in metadata: any MetadataStore) async throws {
+        let made = try await garbage(of: metadata).subtracting(known)
+        if !made.isEmpty { try await metadata.removeGarbage(made.sorted()) }
+    }
+
     // MARK: The nodes
 
     struct Node: Sendable {
@@ -94,6 +119,8 @@ public struct MetadataRebuild: Sendable {
         let cluster: ClusterID
         let nodes: [Node]
         let census: FragmentCensus
+        /// Copies that the newest layout wants.
+        var replicas = 1
     }
 
     private func survey() async throws -> Survey {

@@ -13,6 +13,7 @@ struct RecoveredObject: Sendable {
     /// Fragments of every chunk that there were when the upload was acknowledged, at least.
     let quorum: Int
     let blob: BlobRecord
+    var etag: String { content.etag }
     private let object: BlobDescriptor.Object
     private let content: BlobDescriptor.Content
 
