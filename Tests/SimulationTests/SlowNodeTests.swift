@@ -54,10 +54,9 @@ struct SlowNodeTests {
     }
 
     @Test(
-        "reads do not wait for the slowest: with one node 100 times slower, p99 is at most twice what it was, of coded chunks three times",
-        arguments: [1, 2, 3] as [UInt64], [("replicated", 2), ("ec-4-2", 3)])
-    func isReadAround(seed: UInt64, of stored: (storageClass: String, factor: Int)) throws {
-        let (storageClass, factor) = stored
+        "reads do not wait for the slowest: with one node 100 times slower, p99 is at most twice what it was",
+        arguments: [1, 2, 3] as [UInt64], ["replicated", "ec-4-2"])
+    func isReadAround(seed: UInt64, storageClass: String) throws {
         let scheduler = DeterministicScheduler(seed: seed)
         let (healthy, slowed) = try scheduler.run(limit: .seconds(24 * 3600)) {
             var configuration = StoreConfiguration()
@@ -80,8 +79,7 @@ struct SlowNodeTests {
         }
         let p99 = (healthy[healthy.count * 99 / 100], slowed[slowed.count * 99 / 100])
         print("\(storageClass), seed \(seed): p99 of 1 MiB reads \(p99.0), with a slow node \(p99.1), worst \(slowed.last!)")
-        // Four nodes at once are twice as fast as one, but nobody asks another before 10 ms have passed (`ReadLatencies.hedgeSeconds`).
-        #expect(p99.1 <= p99.0 * factor)
+        #expect(p99.1 <= p99.0 * 2)
         // The reads that find out: they go on at another node, and do not wait for this one's 300 ms a call.
         #expect(slowed.last! < .milliseconds(100))
     }

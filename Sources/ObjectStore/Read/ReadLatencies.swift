@@ -101,10 +101,14 @@ package final class ReadLatencies: Sendable {
             var estimate =
                 state.estimates[node]
                 ?? Estimate(seconds: seconds, probeAt: now + Self.shortestProbePause, probePause: Self.shortestProbePause)
-            // Nobody knows how much longer it would have taken: no reason to think better of it.
-            guard isWhole || seconds > estimate.seconds else { return }
-            if seconds * 2 < estimate.seconds { estimate.probePause = Self.shortestProbePause }
-            estimate.seconds += (seconds - estimate.seconds) * Self.weight
+            if isWhole {
+                if seconds * 2 < estimate.seconds { estimate.probePause = Self.shortestProbePause }
+                estimate.seconds += (seconds - estimate.seconds) * Self.weight
+            } else {
+                // Nobody knows how much longer it would have taken: no reason to think better of it, and none to take the average
+                // with what it was. Near the bound of what is slow that would have it asked first again and again.
+                estimate.seconds = max(estimate.seconds, seconds)
+            }
             state.estimates[node] = estimate
         }
     }

@@ -6,6 +6,8 @@ internal import ErasureCoding
 extension ObjectStore {
     /// Nodes that may hold a fragment of an erasure code in the place of its home, and are worth asking first.
     private static let coveringCount = 4
+    /// Of those, the ones that are asked for a fragment that could be computed as well: who took a write in the place of its home.
+    private static let substituteCount = 1
 
     /// Has `node` fetch a fragment from whoever has it, or compute it from others.
     /// - Parameter transport: the way to `node`.
@@ -33,11 +35,12 @@ extension ObjectStore {
         _ fragment: FragmentID, _ storageClass: StorageClass, _ code: ErasureCode, layoutVersion: Int, on node: NodeID,
         _ transport: any ChunkTransport, asking coveringCount: Int
     ) async throws {
-        func sources(of fragment: FragmentID) -> [Peer] {
+        func sources(of fragment: FragmentID, asking coveringCount: Int) -> [Peer] {
             self.sources(of: fragment, storageClass, layoutVersion: layoutVersion, except: node, asking: coveringCount)
         }
-        // A whole fragment is a fraction of what computing it takes.
-        let holders = sources(of: fragment)
+        // A whole fragment is a fraction of what computing it takes. But every node that is asked in vain costs a call, and of what a
+        // lost node had nobody has a copy: only the first in its place is asked.
+        let holders = sources(of: fragment, asking: coveringCount == .max ? .max : Self.substituteCount)
         do {
             if !holders.isEmpty {
                 _ = try await transport.pull(fragment, from: holders)
@@ -47,7 +50,7 @@ extension ObjectStore {
             // Nobody has it: it is computed.
         }
         let others = storageClass.fragmentNumbers.filter { $0 != fragment.number }.map { number in
-            FragmentSource(number: number, peers: sources(of: FragmentID(chunk: fragment.chunk, number: number)))
+            FragmentSource(number: number, peers: sources(of: FragmentID(chunk: fragment.chunk, number: number), asking: coveringCount))
         }
         // Those whose home answers first.
         let ordered = others.filter { !$0.peers.isEmpty }.sorted { one, other in
