@@ -40,7 +40,7 @@ public struct S3Responder: HTTPResponder {
         self.time = time
         self.random = random
         authenticator = Authenticator(root: settings.rootKey, keys: store.metadata, time: time)
-        keyRing = KeyRing(settings.encryption, metadata: store.metadata, executor: store.digestExecutor, logger: logger)
+        keyRing = KeyRing(settings.encryption, notes: MasterKeyNotes(store.metadata), executor: store.digestExecutor, logger: logger)
     }
 
     public func respond(to request: HTTPRequest) async throws -> HTTPResponse {

@@ -476,6 +476,45 @@ def test_what_is_not_there_says_so(s3, bucket):
         assert error_of(call, Bucket=bucket, **more) == (501, "NotImplemented")
 
 
+# Attributes
+
+
+def test_what_attributes_say(s3, bucket):
+    asked = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]
+    content = make_bytes(1_000, "attributes")
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    put = s3.put_object(Bucket=bucket, Key="k", Body=content, ChecksumAlgorithm="SHA256")
+    said = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=asked)
+    assert said["ETag"] == put["ETag"].strip('"') and (said["ObjectSize"], said["StorageClass"]) == (1_000, "STANDARD")
+    assert said["Checksum"] == {"ChecksumSHA256": digest, "ChecksumType": "FULL_OBJECT"} and "ObjectParts" not in said
+    assert said["LastModified"] == s3.head_object(Bucket=bucket, Key="k")["LastModified"] and "VersionId" not in said
+    only = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"])
+    assert not {"ETag", "Checksum", "StorageClass"} & only.keys()
+    assert error_of(s3.get_object_attributes, Bucket=bucket, Key="none", ObjectAttributes=asked) == (404, "NoSuchKey")
+    assert error_of(s3.get_object_attributes, Bucket=bucket, Key="k", ObjectAttributes=["Colour"]) == (400, "InvalidArgument")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    named = {"Bucket": bucket, "Key": "parts"}
+    named["UploadId"] = s3.create_multipart_upload(**named, ChecksumAlgorithm="SHA256")["UploadId"]
+    contents = {2: make_bytes(5 * MIB, 2), 5: make_bytes(5 * MIB, 5), 6: b"end"}
+    digests = {number: hashlib.sha256(part).digest() for number, part in contents.items()}
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(**named, PartNumber=number, Body=part, ChecksumAlgorithm="SHA256")["ETag"]}
+        for number, part in contents.items()]
+    version = s3.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})["VersionId"]
+    whole = base64.b64encode(hashlib.sha256(b"".join(digests.values())).digest()).decode()
+    for more, numbers_of_page, next_marker, is_truncated in [
+        ({}, [2, 5, 6], 6, False), ({"MaxParts": 1}, [2], 2, True), ({"MaxParts": 1, "PartNumberMarker": 2}, [5], 5, True),
+        ({"MaxParts": 2, "PartNumberMarker": 2}, [5, 6], 6, False), ({"PartNumberMarker": 6}, [], 0, False),
+    ]:
+        said = s3.get_object_attributes(Bucket=bucket, Key="parts", VersionId=version, ObjectAttributes=asked, **more)
+        assert said["Checksum"] == {"ChecksumSHA256": f"{whole}-3", "ChecksumType": "COMPOSITE"} and said["VersionId"] == version
+        page = said["ObjectParts"]
+        assert (page["TotalPartsCount"], page["IsTruncated"], page["NextPartNumberMarker"]) == (3, is_truncated, next_marker), more
+        assert page.get("Parts", []) == [
+            {"PartNumber": number, "Size": len(contents[number]), "ChecksumSHA256": base64.b64encode(digests[number]).decode()}
+            for number in numbers_of_page]
+
+
 # Beside REST
 
 

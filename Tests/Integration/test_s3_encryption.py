@@ -283,6 +283,22 @@ def test_a_buckets_default_holds_for_what_says_nothing(s3, bucket):
     assert error_of(s3.put_bucket_encryption, Bucket="files", ServerSideEncryptionConfiguration=configuration("AES256"))[0] == 501
 
 
+def test_what_is_encrypted_is_never_held_as_a_whole(server, s3, bucket):
+    def pass_through(mebibytes: int) -> None:
+        content = make_bytes(MIB, mebibytes) * mebibytes
+        s3.put_object(Bucket=bucket, Key="k", Body=content, ServerSideEncryption="AES256")
+        got, digest = s3.get_object(Bucket=bucket, Key="k")["Body"], hashlib.sha256()
+        while piece := got.read(MIB):
+            digest.update(piece)
+        assert digest.digest() == hashlib.sha256(content).digest()
+
+    pass_through(24)
+    before = server.process.memory_bytes("VmHWM")
+    pass_through(192)
+    grown = server.process.memory_bytes("VmHWM") - before
+    assert grown < 96 * MIB, f"{grown / MIB:.0f} MiB more for an object of 192 MiB"
+
+
 def test_the_rest_api_has_no_files_that_were_encrypted(server, s3):
     file = server.rest.upload(b"plain")["fileID"]
     assert s3.get_object(Bucket="files", Key=file)["Body"].read() == b"plain"
@@ -366,6 +382,7 @@ def test_lost_keys_are_named_and_break_nothing_else(own):
     s3 = again(own)
     assert readable(s3) == {"none", "sse-s3", "sse-c"}
     assert error_of(s3.get_object, Bucket="bucket", Key="sse-kms") == (400, "KMS.NotFoundException")
+    assert "a key of encryption at rest is missing" in own.process.errors()
     s3.delete_object(Bucket="bucket", Key="sse-kms")
 
 

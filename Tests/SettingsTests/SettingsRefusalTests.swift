@@ -54,6 +54,37 @@ struct SettingsRefusalTests {
         #expect(throws: SettingsError.self) { try SettingsFixture(flags: [flag]).server() }
     }
 
+    @Test(
+        "a key file with anything but named keys of 32 bytes is refused, and no key is shown",
+        arguments: [
+            ("k: c2hvcnQ=", "k is not 32 bytes"), ("k: \(goodKey)\nk: \(goodKey)", "YAML"), ("- \(goodKey)", "no mapping"),
+            ("a b: \(goodKey)", "entry 1"),
+            ("{", "YAML"), ("k: [\(goodKey)]", "k is not 32 bytes"), ("k:", "k is not 32 bytes"), ("? [a]\n: \(goodKey)", "entry 1"),
+        ])
+    func keyFile(text: String, said: String) throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString).yaml").path
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let refusal = SettingsFixture(flags: ["--kms-keys-file", path]).refusal()
+        #expect(refusal.hasPrefix("kms-keys-file: \"\(path)\"") && refusal.contains(said), "\(refusal)")
+        #expect(!refusal.contains(Self.goodKey) && !refusal.contains("c2hvcnQ="))
+    }
+
+    private static let goodKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+    @Test("a key file that is not there is refused; keys are read and do not show themselves")
+    func keys() throws {
+        #expect(SettingsFixture(flags: ["--kms-keys-file", "/nowhere.yaml"]).refusal().hasPrefix("kms-keys-file: \"/nowhere.yaml\""))
+        let path = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("# mine\na-b_c.d:e/f: \(Self.goodKey)\nsse-s3: \"\(Self.goodKey)\"\n".utf8).write(to: URL(fileURLWithPath: path))
+        let settings = try SettingsFixture(flags: ["--kms-keys-file", path]).distributor()
+        #expect(settings.gateway.encryptionKeys == ["a-b_c.d:e/f": Secret(Self.goodKey), "sse-s3": Secret(Self.goodKey)])
+        #expect(!"\(settings)".contains(Self.goodKey))
+        try Data("# none\n".utf8).write(to: URL(fileURLWithPath: path))
+        #expect(try SettingsFixture(flags: ["--kms-keys-file", path]).distributor().gateway.encryptionKeys.isEmpty)
+    }
+
     @Test("one root key without the other is refused")
     func rootKeys() {
         #expect(SettingsFixture(flags: ["--root-access-key", "root"]).refusal().contains("root-secret-key is missing"))

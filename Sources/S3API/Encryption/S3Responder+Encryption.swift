@@ -127,7 +127,7 @@ extension S3Responder {
         let wrappingKey: WrappingKey
         switch encryption.mode {
         case .managed: wrappingKey = try await keyRing.master(encryption.keyName ?? "")
-        case .named: wrappingKey = try keyRing.named(encryption.keyName ?? "")
+        case .named: wrappingKey = try keyRing.keeper(named: encryption.keyName ?? "")
         case .customer:
             guard let customer else {
                 throw S3Error(.invalidRequest, "It is encrypted with a key of the client's, which has to come with the request")
