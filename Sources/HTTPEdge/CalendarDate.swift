@@ -91,6 +91,43 @@ public struct CalendarDate: Hashable, Sendable {
         return Timestamp(millisecondsSince1970: (days(year: year, month: month + 1, day: day) * 86_400 + Int64(seconds)) * 1_000)
     }
 
+    /// Reads the form of RFC 3339: `2026-01-02T03:04:05Z`, with a fraction of a second or an offset where there is one. What is finer than
+    /// a millisecond is cut off.
+    /// - Returns: nil for anything else.
+    public static func timestamp(internetText text: String) -> Timestamp? {
+        let bytes = Array(text.utf8)
+        func number(_ range: Range<Int>) -> Int? {
+            guard range.upperBound <= bytes.count, bytes[range].allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return bytes[range].reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        }
+        func has(_ character: Unicode.Scalar, at index: Int) -> Bool { index < bytes.count && bytes[index] == UInt8(ascii: character) }
+        guard let year = number(0..<4), year >= 1970, has("-", at: 4), let month = number(5..<7), (1...12).contains(month), has("-", at: 7),
+            let day = number(8..<10), (1...31).contains(day), has("T", at: 10), let hour = number(11..<13), (0...23).contains(hour),
+            has(":", at: 13), let minute = number(14..<16), (0...59).contains(minute), has(":", at: 16), let second = number(17..<19),
+            (0...60).contains(second)
+        else { return nil }
+        var position = 19
+        var milliseconds = 0
+        if has(".", at: position) {
+            let digits = bytes[(position + 1)...].prefix { (0x30...0x39).contains($0) }
+            guard !digits.isEmpty else { return nil }
+            milliseconds = (Array(digits.prefix(3)) + [0x30, 0x30]).prefix(3).reduce(0) { $0 * 10 + Int($1 - 0x30) }
+            position += 1 + digits.count
+        }
+        var offset = 0
+        if has("Z", at: position) {
+            guard position + 1 == bytes.count else { return nil }
+        } else {
+            guard has("+", at: position) || has("-", at: position), let hours = number(position + 1..<position + 3),
+                (0...23).contains(hours), has(":", at: position + 3), let minutes = number(position + 4..<position + 6),
+                (0...59).contains(minutes), position + 6 == bytes.count
+            else { return nil }
+            offset = (hours * 60 + minutes) * (bytes[position] == UInt8(ascii: "-") ? -60 : 60)
+        }
+        let seconds = days(year: year, month: month, day: day) * 86_400 + Int64((hour * 60 + minute) * 60 + second - offset)
+        return Timestamp(millisecondsSince1970: seconds * 1_000 + Int64(milliseconds))
+    }
+
     /// Days since 1970-01-01.
     private static func days(year: Int, month: Int, day: Int) -> Int64 {
         let shiftedYear = Int64(month <= 2 ? year - 1 : year)

@@ -155,7 +155,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead) {
         let id = RequestID.choose(proposed: head.headers.first(name: "x-request-id"), time: edge.time, random: edge.random)
         let target = RequestTarget(head.uri)
-        if let error = RequestHeadCheck.failure(of: head) { return fail(error, id: id, target: target) }
+        if let error = RequestHeadCheck.failure(of: head, refusingExpectations: edge.limits.refusesUnknownExpectations) {
+            return fail(error, id: id, target: target)
+        }
         guard let connection else { return }
         let body = BodyBuffer(
             capacity: edge.limits.bodyBufferBytes,
@@ -165,7 +167,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             id: id, body: body, isHTTP10: head.version.minor == 0,
             // After a request to switch protocols the decoder reads no further.
             keepsAlive: head.isKeepAlive && head.method != .CONNECT && !head.headers.contains(name: "upgrade"),
-            expectsContinue: head.headers.contains(name: "expect"))
+            expectsContinue: RequestHeadCheck.expectsContinue(head))
         phase = .exchanging(exchange)
         let hasBody =
             head.headers.contains(name: "transfer-encoding") || head.headers.first(name: "content-length").map { $0 != "0" } ?? false

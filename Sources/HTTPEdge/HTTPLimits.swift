@@ -7,6 +7,9 @@ public struct HTTPLimits: Sendable {
     /// Header fields of a request. More is answered with 431.
     public var headerFieldCount = 100
 
+    /// Whether a request that expects something other than `100-continue` is answered with 417. If not, what it expects counts for nothing.
+    public var refusesUnknownExpectations = true
+
     /// From the first byte of a request to the end of its head. Longer is answered with 408.
     public var headerTime: Duration = .seconds(15)
     /// How long a connection may stay open without a request.

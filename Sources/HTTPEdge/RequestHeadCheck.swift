@@ -2,8 +2,9 @@ internal import NIOHTTP1
 
 /// What HTTP demands of a request's head beyond its grammar, which the decoder has checked.
 enum RequestHeadCheck {
+    /// - Parameter refusingExpectations: whether nothing may be expected that nobody here knows of.
     /// - Returns: nil for a head in order.
-    static func failure(of head: HTTPRequestHead) -> EdgeError? {
+    static func failure(of head: HTTPRequestHead, refusingExpectations: Bool = true) -> EdgeError? {
         let headers = head.headers
         // RFC 9112 3.2.
         let hosts = headers["host"]
@@ -26,10 +27,12 @@ enum RequestHeadCheck {
                 return .malformedRequest(detail: "Content-Length is a number of bytes")
             }
         }
-        let expectations = headers["expect"]
-        if !expectations.isEmpty, expectations.count > 1 || expectations[0].lowercased() != "100-continue" {
+        if refusingExpectations, headers.contains(name: "expect"), !expectsContinue(head) || headers["expect"].count > 1 {
             return .expectationFailed
         }
         return nil
     }
+
+    /// Whether the client waits to be told to send the body.
+    static func expectsContinue(_ head: HTTPRequestHead) -> Bool { head.headers["expect"].contains { $0.lowercased() == "100-continue" } }
 }

@@ -1,3 +1,5 @@
+internal import HTTPEdge
+
 /// The `Content-Disposition` of a download (RFC 6266).
 package enum ContentDisposition {
     /// `attachment`, with the name twice where it is not plain ASCII: once with `_` for what old clients cannot read, once whole.

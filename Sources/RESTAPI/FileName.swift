@@ -1,3 +1,5 @@
+internal import HTTPEdge
+
 /// Names of files as clients send them and as they are given back. They never name anything on a disk of ours.
 package enum FileName {
     /// Bytes in UTF-8.

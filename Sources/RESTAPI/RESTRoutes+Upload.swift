@@ -17,7 +17,9 @@ extension RESTRoutes {
         if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
             let boundary = try self.boundary(of: contentType)
             try store.checkWritable()
-            return try await uploadForm(MultipartReader(boundary: boundary, body: body), storageClass: storageClass)
+            let bytes = body.makeAsyncIterator()
+            let form = MultipartReader(boundary: boundary) { try await bytes.next() }
+            return try await uploadForm(form, storageClass: storageClass)
         }
         let description = UploadDescription(
             fileName: try rawFileName(of: request), contentType: try checked(contentType: contentType), storageClass: storageClass)
@@ -49,10 +51,7 @@ extension RESTRoutes {
     // MARK: A form
 
     private func boundary(of contentType: String) throws -> String {
-        guard let parsed = ParameterizedValue(contentType), parsed.value.lowercased() == "multipart/form-data",
-            let boundary = parsed.parameter("boundary"), (1...70).contains(boundary.utf8.count),
-            boundary.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
-        else {
+        guard let boundary = MultipartReader.boundary(of: contentType) else {
             throw Problem.malformedUpload(detail: "the Content-Type multipart/form-data needs a boundary of 1 to 70 characters")
         }
         return boundary
@@ -143,18 +142,5 @@ extension RESTRoutes {
 extension Problem {
     static func malformedUpload(detail: String) -> Problem {
         Problem(.badRequest, "malformed-upload", title: "The upload is malformed", detail: detail)
-    }
-}
-
-extension MultipartParser.ParseError {
-    /// For the one who wrote the client.
-    var detail: String {
-        switch self {
-        case .malformedDelimiter: "a boundary is followed by something other than a line end or --"
-        case .malformedHeader(let detail): "the header of a part has " + detail
-        case .headerTooLarge: "the header of a part has more than \(MultipartParser.Limits.headerBytes) bytes"
-        case .paddingTooLarge: "there are more than \(MultipartParser.Limits.paddingBytes) bytes outside the parts"
-        case .truncated: "the body ends before the closing boundary, or has none of the boundaries that its Content-Type names"
-        }
     }
 }

@@ -133,11 +133,26 @@ struct HeaderLogicTests {
         }
     }
 
+    @Test(
+        "dates of RFC 3339 are read, with a fraction or an offset where there is one",
+        arguments: [
+            ("2026-01-02T03:04:05Z", 1_767_323_045_000), ("2026-01-02T03:04:05.678Z", 1_767_323_045_678),
+            ("2026-01-02T03:04:05.6789999Z", 1_767_323_045_678), ("2026-01-02T03:04:05.6Z", 1_767_323_045_600),
+            ("2026-01-02T04:34:05+01:30", 1_767_323_045_000), ("2026-01-01T22:04:05-05:00", 1_767_323_045_000),
+            ("2026-01-02 03:04:05Z", nil), ("2026-01-02T03:04:05", nil), ("2026-01-02T03:04:05.Z", nil), ("2026-13-02T03:04:05Z", nil),
+            ("2026-01-02T03:04:05Zx", nil), ("2026-01-02T03:04:05+0100", nil), ("2026-01-02", nil), ("1969-01-02T03:04:05Z", nil),
+            ("2026-01-02T03:04:0", nil), ("", nil), ("2026-01-02T03:04:05+01:00 ", nil),
+        ] as [(String, Int64?)])
+    func internetDates(text: String, milliseconds: Int64?) {
+        #expect(CalendarDate.timestamp(internetText: text)?.millisecondsSince1970 == milliseconds, "\(text)")
+    }
+
     @Test("every day reads back as it was written", arguments: 0..<50 as Range<UInt64>)
     func dateRoundTrip(seed: UInt64) {
         let random = SeededRandom(seed: seed)
         let time = Timestamp(millisecondsSince1970: Int64(random.next(in: 0..<4_000_000_000)) * 1_000)
         #expect(CalendarDate.timestamp(httpText: CalendarDate(time).httpText) == time, "seed \(seed)")
+        #expect(CalendarDate.timestamp(internetText: CalendarDate(time).internetText) == time, "seed \(seed)")
     }
 
     @Test(

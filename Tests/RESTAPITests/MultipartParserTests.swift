@@ -1,4 +1,5 @@
 import Core
+import HTTPEdge
 import NIOCore
 import RESTAPI
 import Testing

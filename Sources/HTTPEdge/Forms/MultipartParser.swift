@@ -226,3 +226,16 @@ package struct MultipartParser {
         guard paddingLeft >= 0 else { throw ParseError.paddingTooLarge }
     }
 }
+
+extension MultipartParser.ParseError {
+    /// For the one who wrote the client.
+    package var detail: String {
+        switch self {
+        case .malformedDelimiter: "a boundary is followed by something other than a line end or --"
+        case .malformedHeader(let detail): "the header of a part has " + detail
+        case .headerTooLarge: "the header of a part has more than \(MultipartParser.Limits.headerBytes) bytes"
+        case .paddingTooLarge: "there are more than \(MultipartParser.Limits.paddingBytes) bytes outside the parts"
+        case .truncated: "the body ends before the closing boundary, or has none of the boundaries that its Content-Type names"
+        }
+    }
+}

@@ -1,18 +1,16 @@
-internal import HTTPEdge
-
 /// The grammar that header fields share (RFC 9110 5.6).
-enum HeaderText {
-    static func isTokenByte(_ byte: UInt8) -> Bool {
+package enum HeaderText {
+    package static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
         default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
         }
     }
 
-    static func isToken(_ text: some StringProtocol) -> Bool { !text.isEmpty && text.utf8.allSatisfy(isTokenByte) }
+    package static func isToken(_ text: some StringProtocol) -> Bool { !text.isEmpty && text.utf8.allSatisfy(isTokenByte) }
 
     /// Without spaces and tabs at either end.
-    static func trimmed(_ text: some StringProtocol) -> String {
+    package static func trimmed(_ text: some StringProtocol) -> String {
         let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
         let bytes = Array(text.utf8)
         guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) }) else { return "" }
@@ -21,13 +19,13 @@ enum HeaderText {
 }
 
 /// A field value with parameters: `form-data; name="file"; filename*=UTF-8''na%C3%AFve.txt`.
-struct ParameterizedValue {
-    let value: String
+package struct ParameterizedValue {
+    package let value: String
     /// Names in lower case, in the order in which they came.
-    private(set) var parameters: [(name: String, value: String)] = []
+    package private(set) var parameters: [(name: String, value: String)] = []
 
     /// - Returns: nil when the text does not follow the grammar.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let bytes = Array(text.utf8)
         var position = 0
 
@@ -86,23 +84,23 @@ struct ParameterizedValue {
         return nil
     }
 
-    func parameter(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
+    package func parameter(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
 
     /// The `filename*` (RFC 8187) where it can be read, else the `filename` through `unescape`.
-    func fileName(unescape: (String) -> String = { $0 }) -> String? {
+    package func fileName(unescape: (String) -> String = { $0 }) -> String? {
         if let extended = parameter("filename*"), let name = Self.extendedValue(extended) { return name }
         return parameter("filename").map(unescape)
     }
 
     /// RFC 8187: `UTF-8'language'percent-encoded`.
-    static func extendedValue(_ text: String) -> String? {
+    package static func extendedValue(_ text: String) -> String? {
         let parts = text.split(separator: "'", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].lowercased() == "utf-8" else { return nil }
         return RequestTarget.percentDecoded(parts[2])
     }
 
     /// Undoes what HTML forms do to names: `%22` for a quotation mark, `%0D` and `%0A` for line ends. Nothing else is encoded.
-    static func formUnescaped(_ text: String) -> String {
+    package static func formUnescaped(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
         var result = ""
         var rest = Substring(text)
