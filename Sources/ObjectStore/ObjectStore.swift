@@ -55,6 +55,7 @@ public final class ObjectStore: FileStore, Sendable {
     let garbageAdded = Signal()
     let repairReports = RepairReports()
     let metrics = RepairMetrics()
+    let lifecycleMetrics = LifecycleMetrics()
     /// What takes a pass over a table to find out, and is told to everybody who asks within a while.
     let slowFigures = SlowFigures()
     private let running = Mutex(true)
@@ -121,6 +122,7 @@ public final class ObjectStore: FileStore, Sendable {
             group.addTask { await self.watchMembersForever() }
             if let interval = configuration.snapshotInterval { group.addTask { await self.snapshotForever(every: interval) } }
             group.addTask { await self.reencodeForever() }
+            group.addTask { await self.lifecycleForever() }
         }
     }
 

@@ -72,6 +72,9 @@ public struct StoreConfiguration: Sendable {
     /// How long after a restore of the metadata from a backup nothing is removed for being unknown.
     public var restoreGrace: Duration = .seconds(7 * 24 * 3600)
 
+    /// What the rules of buckets count as a day.
+    public var lifecycleDay: Duration = .seconds(24 * 3600)
+
     /// Time between two snapshots of the metadata that are kept in the cluster itself; nil for none. One is left out when nothing has
     /// changed since the last.
     public var snapshotInterval: Duration?

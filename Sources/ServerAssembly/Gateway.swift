@@ -60,6 +60,7 @@ struct Gateway: Sendable {
         if case .fixed(let storageClass) = settings.storageClass { configuration.storageClass = storageClass }
         configuration.nodeGrace = .seconds(settings.nodeGraceSeconds)
         configuration.rebalanceBytesPerSecond = settings.rebalanceBytesPerSecond
+        configuration.lifecycleDay = .seconds(settings.lifecycleDaySeconds)
         configuration.snapshotInterval = settings.metadataSnapshotInterval
         configuration.snapshotsKept = settings.metadataSnapshots
         configuration.snapshotDirectory = temporaryDirectory
@@ -144,6 +145,8 @@ struct Gateway: Sendable {
     private func s3Listener(_ responder: S3Responder) async throws -> HTTPServer {
         var limits = HTTPLimits()
         limits.shutdownTime = process.shutdownTimeout
+        // S3 takes no notice of them.
+        limits.refusesUnknownExpectations = false
         return try await ServerProcess.listening("s3", at: settings.s3) { [limits] in
             try await HTTPServer.bind(to: settings.s3, api: "s3", responder: responder, limits: limits, logger: logger)
         }

@@ -94,6 +94,9 @@ enum MetricsCatalog {
         MetricDescription("chunkflow_rebalance_moved_bytes_total", "Bytes that rebalancing copied between nodes."),
         MetricDescription("chunkflow_rebalance_bytes_left", "Bytes that still have to move to where the layout wants them, estimated."),
         MetricDescription("chunkflow_rebalance_blobs_left", "Blobs that are still where an older layout wants them."),
+        MetricDescription(
+            "chunkflow_lifecycle_expired_total",
+            "What went because a bucket's rules said so: latest versions, older ones, lone delete markers, uploads."),
         MetricDescription("chunkflow_background_paused", "1 while background movement is paused by an operator."),
     ]
 

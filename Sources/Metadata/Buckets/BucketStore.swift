@@ -69,6 +69,9 @@ public protocol BucketStore: Sendable {
     /// nil removes it.
     /// - Throws: ``MetadataError/noSuchBucket(_:)``.
     func setDocument(_ kind: BucketDocument, of bucket: BucketID, to text: String?) async throws
+    /// The buckets that have a document of a kind, with it, in the order in which they were made; those after `bucket` only. Reads the
+    /// documents of all buckets behind it.
+    func documents(_ kind: BucketDocument, after bucket: BucketID?, limit: Int) async throws -> [DocumentOfBucket]
     /// Turns locking on for a bucket that exists, and versioning with it.
     /// - Throws: ``MetadataError/noSuchBucket(_:)``.
     func enableLocking(of bucket: BucketID) async throws

@@ -170,6 +170,13 @@ public protocol VersionStore: Sendable {
         bypassingGovernance: Bool, at time: Timestamp
     ) async throws -> Deletion
 
+    /// Carries out, in one transaction, those of `orders` whose version is still what the order says of it: one that was overwritten,
+    /// removed, or became the latest since, stays, and so does one that ``ObjectAttributes/isProtected(at:bypassingGovernance:)``.
+    /// - Parameter owner: of delete markers that are made.
+    /// - Returns: those that were carried out.
+    /// - Throws: ``MetadataError/noSuchBucket(_:)``.
+    func expire(_ orders: [ExpiryOrder], in bucket: BucketID, owner: String?, at time: Timestamp) async throws -> [ExpiryOrder]
+
     /// Changes the attributes of a version in one transaction.
     /// - Parameter change: may be called more than once; what it throws is thrown on, and nothing changes.
     /// - Returns: the version as it is then; nil when there is none, or it is a delete marker.

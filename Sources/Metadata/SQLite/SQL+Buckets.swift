@@ -44,6 +44,10 @@ extension SQL {
         """
     static let deleteDocument = "DELETE FROM bucket_documents WHERE bucket = ? AND kind = ?"
     static let deleteDocuments = "DELETE FROM bucket_documents WHERE bucket = ?"
+    static let documentsOfKind = """
+        SELECT \(bucketColumns), bucket_documents.text FROM bucket_documents JOIN buckets ON buckets.id = bucket_documents.bucket
+        WHERE bucket_documents.kind = ? AND bucket_documents.bucket > ? ORDER BY bucket_documents.bucket LIMIT ?
+        """
     static let anyObject = "SELECT 1 FROM objects WHERE bucket = ? LIMIT 1"
     static let anyVersion = "SELECT 1 FROM object_versions WHERE bucket = ? LIMIT 1"
 }
