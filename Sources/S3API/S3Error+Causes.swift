@@ -11,6 +11,7 @@ extension S3Error {
         case let error as MetadataError: self.init(metadata: error)
         case let error as EdgeError: self.init(edge: error)
         case let error as EncryptionError: self.init(encryption: error)
+        case let error as MultipartParser.ParseError: self.init(.malformedPOSTRequest, error.detail)
         default: self.init(.internalError)
         }
     }

@@ -54,7 +54,7 @@ public struct S3Responder: HTTPResponder {
             throw S3OperationError(operation: operation, error: error)
         }
         do {
-            let authentication = try await authenticate(request, operation, query)
+            let authentication = try await authenticate(request, operation, query, address)
             let asked = S3Request(
                 request: request, address: address, query: query, operation: operation, document: document,
                 identity: authentication.identity, payload: authentication.payload)
@@ -75,10 +75,11 @@ public struct S3Responder: HTTPResponder {
 
     /// Nobody signs a preflight: what stands in its URL is the signature of the request that it asks for.
     private func authenticate(
-        _ request: HTTPRequest, _ operation: S3Operation, _ query: QueryItems
+        _ request: HTTPRequest, _ operation: S3Operation, _ query: QueryItems, _ address: Address
     ) async throws -> Authenticator.Result {
         guard operation != .optionsRequest else { return Authenticator.Result(identity: .anonymous, payload: .unsigned) }
-        return try await authenticator.authenticate(request, query: query)
+        return try await authenticator.authenticate(
+            request, query: query, bucketInHost: address.isInHost ? address.bucket : nil)
     }
 
     public func response(to error: any Error, for request: FailedRequest) -> HTTPResponse {
@@ -131,7 +132,7 @@ public struct S3Responder: HTTPResponder {
         case .abortMultipartUpload: try await abortUpload(call)
         case .getObjectAttributes: try await getObjectAttributes(call)
         case .optionsRequest: try await preflight(call)
-        case .postObject: throw S3Error(.notImplemented)
+        case .postObject: try await postObject(call)
         }
     }
 }

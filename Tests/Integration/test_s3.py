@@ -434,6 +434,14 @@ def test_a_body_that_is_not_the_one_that_was_signed_leaves_nothing(address, buck
 # Bad input
 
 
+def test_an_expectation_that_nobody_knows_of_counts_for_nothing(address, s3, bucket):
+    for expected in ("200-ok", ""):
+        path = path_of(bucket, "k")
+        headers = Signer().headers("PUT", "h", path, hashlib.sha256(b"content").hexdigest())
+        assert send(address, "PUT", path, {**headers, "expect": expected}, b"content")[0] == 200
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"
+
+
 @pytest.mark.parametrize("name", ["a", "A_b", "192.168.1.1", "xn--a", "a..b", "-ab", "files"])
 def test_names_that_buckets_cannot_have(address, name):
     path = f"/{name}"

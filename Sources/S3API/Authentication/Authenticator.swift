@@ -4,7 +4,7 @@ internal import Metadata
 internal import NIOHTTP1
 internal import SignatureV4
 
-/// Finds out who sends a request, by its signature (AWS Signature Version 4, in the `Authorization` field or in the query).
+/// Finds out who sends a request, by its signature: AWS Signature Version 4 or 2, in the `Authorization` field or in the query.
 struct Authenticator: Sendable {
     /// How far a client's clock may be from ours, in milliseconds.
     static let maximumSkew: Int64 = 15 * 60 * 1_000
@@ -21,15 +21,22 @@ struct Authenticator: Sendable {
         let payload: Payload
     }
 
+    /// - Parameter bucketInHost: the bucket, when it is named by the host and not by the path.
     /// - Throws: ``S3Error`` for a request that is signed, and wrongly.
-    func authenticate(_ request: HTTPRequest, query: QueryItems) async throws -> Result {
+    func authenticate(_ request: HTTPRequest, query: QueryItems, bucketInHost: String? = nil) async throws -> Result {
         if query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature") || query.has("X-Amz-Credential") {
             guard !request.headers.contains(name: "authorization") else {
                 throw S3Error(.invalidArgument, "Only one of the two can sign: the Authorization field, or the query")
             }
             return try await checkPresigned(request, query: query)
         }
+        if query.has("AWSAccessKeyId") || query.has("Signature") {
+            return try await checkPresignedV2(request, query: query, bucketInHost: bucketInHost)
+        }
         if let field = request.headers.first(name: "authorization") {
+            if field.hasPrefix(Self.version2) {
+                return try await checkSignedV2(request, field: field, bucketInHost: bucketInHost)
+            }
             return try await checkSigned(request, Authorization(field: field), query: query)
         }
         let payload = try request.headers.first(name: "x-amz-content-sha256").map { try Payload($0, signer: nil) }

@@ -24,8 +24,10 @@ struct SigningTime: Equatable {
         self.text = text
     }
 
-    /// - Parameter text: a date as the field `Date` has it.
+    /// - Parameter text: a date as the field `Date` has it, or as e-mails have it: some clients write the zone as an offset of nothing.
     init?(http text: String) {
+        var text = text
+        if text.hasSuffix(" -0000") || text.hasSuffix(" +0000") { text = text.dropLast(5) + "GMT" }
         guard let timestamp = CalendarDate.timestamp(httpText: text) else { return nil }
         self.timestamp = timestamp
         self.text = CalendarDate(timestamp).compactText

@@ -16,6 +16,8 @@ extension S3Responder {
         case "versioning": try await getVersioning(call)
         case "tagging": try await getBucketTagging(call)
         case "encryption": try await getBucketEncryption(call)
+        case "object-lock": try await getObjectLock(call)
+        case "lifecycle": try await getLifecycle(call)
         default: throw S3Error(.notImplemented)
         }
     }
@@ -30,6 +32,8 @@ extension S3Responder {
         case "versioning": try await putVersioning(call)
         case "tagging": try await putBucketTagging(call)
         case "encryption": try await putBucketEncryption(call)
+        case "object-lock": try await putObjectLock(call)
+        case "lifecycle": try await putLifecycle(call)
         default: throw S3Error(.notImplemented)
         }
     }
@@ -42,6 +46,7 @@ extension S3Responder {
         case "cors": try await remove(.cors, call)
         case "tagging": try await remove(.tagging, call)
         case "encryption": try await remove(.encryption, call)
+        case "lifecycle": try await remove(.lifecycle, call)
         default: throw S3Error(.notImplemented)
         }
     }

@@ -29,6 +29,7 @@ extension S3Responder {
             parts = try chosen(named, from: kept)
             attributes.checksum = try checksum(of: parts, for: upload, call)
             attributes.encryption?.parts = PartRuns.text(parts.map(\.number))
+            try await applyDefaultRetention(to: &attributes, call)
             try checkSize(of: parts, call)
         } catch {
             // Another completion may have taken the parts since the upload was looked at.
@@ -52,7 +53,9 @@ extension S3Responder {
             return try await completedBefore(id, named, call, in: bucket)
         }
         store.noteGarbage()
-        return try result(etag: object.etag, attributes, committed, call, in: bucket)
+        var response = try result(etag: object.etag, attributes, committed, call, in: bucket)
+        try await addExpiration(of: object, call, to: &response.headers)
+        return response
     }
 
     /// The answer to a completion that is repeated: that of the first.

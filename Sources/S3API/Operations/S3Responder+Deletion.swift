@@ -23,8 +23,7 @@ extension S3Responder {
     func delete(
         _ key: String, _ selector: VersionSelector, in bucket: BucketRecord, condition: WriteCondition, _ call: S3Call
     ) async throws -> Deletion {
-        let isBypassing = call.headers.first(name: "x-amz-bypass-governance-retention")?.lowercased() == "true"
-        let bypasses = isBypassing && call.may(.bypassGovernanceRetention, key)
+        let bypasses = call.bypassesGovernance(of: key)
         // What nobody signed for is the bucket's owner's, as with what is written.
         let owner = call.identity.isAnonymous ? bucket.owner : call.identity.ownerID
         let now = time.now()

@@ -9,6 +9,8 @@ extension S3Responder {
         switch call.document {
         case "acl": try await getObjectAccessControl(call)
         case "tagging": try await getTagging(call)
+        case "retention": try await getRetention(call)
+        case "legal-hold": try await getLegalHold(call)
         default: throw S3Error(.notImplemented)
         }
     }
@@ -17,6 +19,8 @@ extension S3Responder {
         switch call.document {
         case "acl": try await putObjectAccessControl(call)
         case "tagging": try await putTagging(call)
+        case "retention": try await putRetention(call)
+        case "legal-hold": try await putLegalHold(call)
         default: throw S3Error(.notImplemented)
         }
     }

@@ -1,25 +1,39 @@
 internal import Core
 internal import HTTPEdge
 internal import Metadata
+internal import NIOCore
 internal import NIOHTTP1
 internal import ObjectStore
 
 extension S3Responder {
     func putObject(_ call: S3Call) async throws -> HTTPResponse {
+        let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
+        let (_, headers) = try await put(call, body: body) { body.trailer }
+        return HTTPResponse(status: .ok, headers: headers)
+    }
+
+    /// Stores the object that a call describes.
+    /// - Parameter trailer: the fields behind the body, when it has come to its end.
+    /// - Returns: the object, and the header of the answer.
+    func put<Body: AsyncSequence & Sendable>(
+        _ call: S3Call, body: Body, trailer: @escaping @Sendable () -> [String: String] = { [:] }
+    ) async throws -> (ObjectRecord, HTTPHeaders) where Body.Element == ByteBuffer {
         let target = try await bucket(for: call)
         let headers = try ObjectHeaders(call.headers)
         let cipher = try await cipher(forNew: call.key, in: target, call.headers)
         let checks = try ContentChecks(call.headers, payload: call.payload)
-        let body = try ObjectBody(call.request, payload: call.payload, maximum: settings.maximumPutBytes)
+        var attributes = try await attributes(call)
+        try await applyDefaultRetention(to: &attributes, call)
         let description = ObjectDescription(
             bucket: target.bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
-            attributes: try await attributes(call), condition: Conditions.ofWrite(call.headers))
+            attributes: attributes, condition: Conditions.ofWrite(call.headers))
         let (object, committed) = try await put(description, cipher: cipher, algorithms: checks.algorithms, body: body) { digest in
-            try checks.verify(digest, trailer: body.trailer)
+            try checks.verify(digest, trailer: trailer())
         }
         var fields = written(object, committed)
         fields.add(contentsOf: EncryptionRequest.fields(object.attributes.encryption, customer: try CustomerKey(call.headers)))
-        return HTTPResponse(status: .ok, headers: fields)
+        try await addExpiration(of: object, call, to: &fields)
+        return (object, fields)
     }
 
     /// What the header of a request says of the object that it makes.
@@ -31,18 +45,12 @@ extension S3Responder {
             guard Self.storageClasses.contains(text) else { throw S3Error(.invalidStorageClass) }
             attributes.storageClass = text
         }
-        // What cannot be kept must not seem to be.
-        for name in Self.unknownFields where call.headers.contains(name: name) {
-            throw S3Error(.notImplemented, "\(name) is not implemented")
-        }
+        try await applyLocks(call, to: &attributes)
         return attributes
     }
 
     /// All are kept alike: how is decided by the bucket, or the cluster.
     private static let storageClasses: Set<String> = ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"]
-    private static let unknownFields = [
-        "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
-    ]
 
     /// The header of the answer to what wrote an object.
     func written(_ object: ObjectRecord, _ committed: CommittedVersion) -> HTTPHeaders {
@@ -73,6 +81,7 @@ extension S3Responder {
         if bucket.versioning != .off {
             headers.add(name: "x-amz-version-id", value: VersionName.text(object.version, isNull: object.isNullVersion))
         }
+        if try call.version() == .latest { try await addExpiration(of: object, call, to: &headers) }
         switch Conditions.evaluate(call.headers, for: object) {
         case .notModified: throw S3Error(.notModified, fields: [.init(name: "ETag", value: "\"\(object.etag)\"")])
         case .failed: throw S3Error(.preconditionFailed)
@@ -195,6 +204,7 @@ extension S3Responder {
                 .invalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing anything.")
         }
         var attributes = try await attributes(call)
+        try await applyDefaultRetention(to: &attributes, call)
         if try !Self.directive("x-amz-tagging-directive", call) { attributes.tags = try copiedTags(source, call) }
         attributes.checksum = source.object.attributes.checksum
         let headers = try ObjectHeaders(call.headers)
@@ -207,6 +217,7 @@ extension S3Responder {
         var fields = written(object, committed)
         fields.remove(name: "ETag")
         fields.add(contentsOf: EncryptionRequest.fields(object.attributes.encryption, customer: try CustomerKey(call.headers)))
+        try await addExpiration(of: object, call, to: &fields)
         fields.add(contentsOf: source.fields)
         return .xml(
             XMLWriter.document("CopyObjectResult") { writer in

@@ -46,6 +46,7 @@ struct ObjectHeaders {
         for (name, value) in object.userMetadata.sorted(by: { $0.key < $1.key }) { headers.add(name: name, value: value) }
         if let tags = object.attributes.tags, !tags.isEmpty { headers.add(name: "x-amz-tagging-count", value: "\(tags.count)") }
         if let storageClass = object.attributes.storageClass { headers.add(name: "x-amz-storage-class", value: storageClass) }
+        ObjectLock.add(object.attributes, to: &headers)
         return headers
     }
 }

@@ -1,0 +1,87 @@
+internal import HTTPEdge
+internal import NIOCore
+
+/// The fields of a form that come before its file ("POST object" in the S3 API reference). What comes behind the file means nothing.
+struct PostForm: Hashable {
+    /// Bytes of all names and values.
+    static let maximumBytes = 20 * 1_024
+
+    /// By lower-case name.
+    let fields: [String: String]
+
+    subscript(name: String) -> String? { fields[name] }
+
+    /// - Parameters:
+    ///   - fields: by lower-case name.
+    ///   - fileName: what the client says that the file is called; its last part takes the place of `${filename}` in values.
+    init(fields: [String: String], fileName: String?) {
+        let name = (fileName ?? "").split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map(String.init) ?? ""
+        // What is signed, and what signs it, stays as it is.
+        self.fields = Dictionary(
+            uniqueKeysWithValues: fields.map { field, value in
+                (field, field == "policy" || field.hasSuffix("signature") ? value : value.replacing("${filename}", with: name))
+            })
+    }
+
+    /// Reads up to the file, whose content is what the reader gives next.
+    /// - Throws: ``S3Error`` `MaxPostPreDataLengthExceededError`, `InvalidArgument`, `MalformedPOSTRequest`.
+    static func read(from reader: MultipartReader) async throws -> PostForm {
+        var fields: [String: String] = [:]
+        var byteCount = 0
+        while let part = try await reader.nextPart() {
+            let name = part.name.lowercased()
+            if name == "file" { return PostForm(fields: fields, fileName: part.fileName) }
+            var value = ByteBuffer()
+            byteCount += name.utf8.count
+            while var bytes = try await reader.nextBytes() {
+                byteCount += bytes.readableBytes
+                guard byteCount <= maximumBytes else {
+                    throw S3Error(.maxPostPreDataLengthExceeded, "The fields before the file have at most \(maximumBytes) bytes")
+                }
+                value.writeBuffer(&bytes)
+            }
+            guard let text = String(validating: value.readableBytesView, as: UTF8.self) else {
+                throw S3Error(.malformedPOSTRequest, "The field \(name) is not UTF-8")
+            }
+            // Of two, one would be held against the policy, and the other used.
+            guard fields.updateValue(text, forKey: name) == nil else {
+                throw S3Error(.malformedPOSTRequest, "There are two fields \(name)")
+            }
+        }
+        throw S3Error(.invalidArgument, "POST requires exactly one file upload per request.")
+    }
+}
+
+/// The content of a form's file, of so many bytes as the policy allows.
+///
+/// One reader, once.
+struct PostBody: AsyncSequence, Sendable {
+    let content: PartContent
+    let limits: ClosedRange<Int64>
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate var content: PartContent.AsyncIterator
+        fileprivate let limits: ClosedRange<Int64>
+        private var byteCount: Int64 = 0
+
+        fileprivate init(content: PartContent.AsyncIterator, limits: ClosedRange<Int64>) {
+            self.content = content
+            self.limits = limits
+        }
+
+        /// - Throws: ``S3Error`` `EntityTooLarge`, `EntityTooSmall`; what the form throws.
+        mutating func next() async throws -> ByteBuffer? {
+            guard let bytes = try await content.next() else {
+                guard byteCount >= limits.lowerBound else {
+                    throw S3Error(.entityTooSmall, "Your upload is smaller than the policy allows")
+                }
+                return nil
+            }
+            byteCount += Int64(bytes.readableBytes)
+            guard byteCount <= limits.upperBound else { throw S3Error(.entityTooLarge) }
+            return bytes
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(content: content.makeAsyncIterator(), limits: limits) }
+}
