@@ -42,6 +42,11 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
+/// A target into which its tests look. In release, too: that is what is tested.
+func testable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings + [.unsafeFlags(["-enable-testing"])])
+}
+
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
@@ -124,7 +129,7 @@ let package = Package(
                 nioHTTP1,
             ]),
         library("SignatureV4", ["Core", crypto]),
-        library(
+        testable(
             "S3API", ["CLibXML2", "Core", "HTTPEdge", "Metadata", "ObjectStore", "SignatureV4", nioCore, nioHTTP1, crypto, logging]),
         library("Settings", ["Core", "ErasureCoding", configuration, arguments, yams]),
         library(

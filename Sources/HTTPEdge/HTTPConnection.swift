@@ -82,7 +82,8 @@ final class HTTPConnection: Sendable {
 
     private func answer(to error: any Error, _ failed: FailedRequest, _ request: HTTPRequest) -> HTTPResponse {
         let response = context.responder.response(to: error, for: failed)
-        if response.status.code >= 500, channel.isActive {
+        // What is not implemented has not failed.
+        if response.status.code >= 500, response.status != .notImplemented, channel.isActive {
             request.logger.error("request failed", metadata: ["error": "\(error)"])
         }
         return response

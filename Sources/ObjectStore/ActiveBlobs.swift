@@ -1,11 +1,11 @@
-internal import Core
+package import Core
 import Synchronization
 
 /// Blobs that somebody is writing or reading at this moment: the collector leaves them alone. Safe from any thread.
 ///
 /// Who looks a blob up in the metadata, to read it then, does so within a lookup: what it finds may be deleted before it is counted
 /// here, so the collector waits for the lookups that had begun when it took its list.
-final class ActiveBlobs: Sendable {
+package final class ActiveBlobs: Sendable {
     private struct State {
         var counts: [BlobID: Int] = [:]
         /// Lookups in progress, by the epoch in which they began.
@@ -17,19 +17,21 @@ final class ActiveBlobs: Sendable {
     /// Raised when a lookup has ended.
     private let lookupEnded = Signal()
 
-    func insert(_ blob: BlobID) { state.withLock { $0.counts[blob, default: 0] += 1 } }
+    package init() {}
 
-    func remove(_ blob: BlobID) {
+    package func insert(_ blob: BlobID) { state.withLock { $0.counts[blob, default: 0] += 1 } }
+
+    package func remove(_ blob: BlobID) {
         state.withLock { state in
             guard let count = state.counts[blob] else { preconditionFailure("removed more often than inserted") }
             state.counts[blob] = count == 1 ? nil : count - 1
         }
     }
 
-    func contains(_ blob: BlobID) -> Bool { state.withLock { $0.counts[blob] != nil } }
+    package func contains(_ blob: BlobID) -> Bool { state.withLock { $0.counts[blob] != nil } }
 
     /// Runs a lookup. What it finds and wants to keep it inserts before it ends.
-    func lookingUp<Value>(isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value) async rethrows -> Value {
+    package func lookingUp<Value>(isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value) async rethrows -> Value {
         let epoch = state.withLock { state in
             state.lookups[state.epoch, default: 0] += 1
             return state.epoch
@@ -46,7 +48,7 @@ final class ActiveBlobs: Sendable {
 
     /// Waits for the lookups that have begun before; those that begin meanwhile are not waited for. One task at a time.
     /// - Throws: `CancellationError`.
-    func waitForLookups() async throws {
+    package func waitForLookups() async throws {
         let begun = state.withLock { state in
             defer { state.epoch += 1 }
             return state.epoch
@@ -60,7 +62,7 @@ public final class PinnedBlobs: Sendable {
     private let blobs: [BlobID]
     private let active: ActiveBlobs
 
-    init(_ blobs: [BlobID], in active: ActiveBlobs) {
+    package init(_ blobs: [BlobID], in active: ActiveBlobs) {
         self.blobs = blobs
         self.active = active
         for blob in blobs { active.insert(blob) }

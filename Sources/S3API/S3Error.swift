@@ -114,7 +114,7 @@ struct S3Error: Error, Hashable {
             case .notImplemented: .notImplemented
             case .notModified: .notModified
             case .preconditionFailed: .preconditionFailed
-            case .invalidRange: .rangeNotSatisfiable
+            case .invalidPartNumber, .invalidRange: .rangeNotSatisfiable
             case .internalError: .internalServerError
             case .serviceUnavailable, .slowDown: .serviceUnavailable
             default: .badRequest

@@ -1,7 +1,6 @@
 import Core
+import ObjectStore
 import Testing
-
-@testable import ObjectStore
 
 @Suite("Blobs in use")
 struct ActiveBlobsTests {

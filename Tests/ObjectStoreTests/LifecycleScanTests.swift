@@ -1,8 +1,7 @@
 import Core
 import Metadata
+import ObjectStore
 import Testing
-
-@testable import ObjectStore
 
 @Suite("What has had its time by the rules of a bucket")
 struct LifecycleScanTests {

@@ -30,7 +30,7 @@ public struct LifecycleConfiguration: Codable, Hashable, Sendable {
     }
 
     /// The fewest beginnings of keys that cover all to which a rule applies.
-    var prefixes: [String] {
+    package var prefixes: [String] {
         var prefixes: [String] = []
         for prefix in rules.filter(\.isEnabled).map({ $0.scope.prefix ?? "" }).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             if let last = prefixes.last, prefix.utf8.starts(with: last.utf8) { continue }
@@ -137,16 +137,16 @@ public struct LifecycleRule: Codable, Hashable, Sendable {
 }
 
 /// What counts as a day.
-struct LifecycleDay: Sendable {
+package struct LifecycleDay: Sendable {
     private static let calendarDay: Int64 = 86_400_000
-    static let calendar = LifecycleDay(.milliseconds(calendarDay))
+    package static let calendar = LifecycleDay(.milliseconds(calendarDay))
 
     private let milliseconds: Int64
 
-    init(_ duration: Duration) { milliseconds = max(1, duration.milliseconds) }
+    package init(_ duration: Duration) { milliseconds = max(1, duration.milliseconds) }
 
     /// The end of the last of `count` days that begin at `time`. Days of the calendar end at midnight, UTC.
-    func end(of count: Int, from time: Timestamp) -> Timestamp {
+    package func end(of count: Int, from time: Timestamp) -> Timestamp {
         let end = time.millisecondsSince1970 + Int64(count) * milliseconds
         guard milliseconds == Self.calendarDay else { return Timestamp(millisecondsSince1970: end) }
         let rest = end % Self.calendarDay

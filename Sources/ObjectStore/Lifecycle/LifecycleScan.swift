@@ -1,14 +1,14 @@
-internal import Core
-internal import Metadata
+package import Core
+package import Metadata
 
 /// Goes through the versions of a bucket, as they are listed (keys in byte order, of each key the latest first), and says which of them
 /// have had their time. Remembers no more than it must know of the key that it is at.
-struct LifecycleScan {
+package struct LifecycleScan {
     /// What is to be done with a version.
-    struct Finding: Equatable {
-        let kind: ExpiryOrder.Kind
-        let key: String
-        let version: VersionID
+    package struct Finding: Equatable {
+        package let kind: ExpiryOrder.Kind
+        package let key: String
+        package let version: VersionID
     }
 
     private let rules: [LifecycleRule]
@@ -23,13 +23,13 @@ struct LifecycleScan {
     /// A delete marker that is the latest version: nothing else of its key has been listed yet.
     private var marker: DeleteMarker?
 
-    init(_ configuration: LifecycleConfiguration, day: LifecycleDay, now: Timestamp) {
+    package init(_ configuration: LifecycleConfiguration, day: LifecycleDay, now: Timestamp) {
         rules = configuration.rules.filter(\.isEnabled)
         self.day = day
         self.now = now
     }
 
-    mutating func take(_ listed: ListedVersion) -> [Finding] {
+    package mutating func take(_ listed: ListedVersion) -> [Finding] {
         var findings: [Finding] = []
         let version = listed.version
         if version.key == key {
@@ -59,7 +59,7 @@ struct LifecycleScan {
     }
 
     /// No more versions are listed.
-    mutating func end() -> [Finding] {
+    package mutating func end() -> [Finding] {
         defer { marker = nil }
         guard let marker, isExpired(marker) else { return [] }
         return [Finding(kind: .loneMarker, key: marker.key, version: marker.version)]
@@ -97,7 +97,7 @@ struct LifecycleScan {
     }
 
     /// Whether an upload that is still in progress has had its time.
-    func isOverdue(_ upload: UploadRecord) -> Bool {
+    package func isOverdue(_ upload: UploadRecord) -> Bool {
         rules.contains { rule in
             guard let days = rule.abortsUploadsAfter, rule.scope.matchesWithoutContent(key: upload.key) else { return false }
             return day.end(of: days, from: upload.createdAt) <= now
