@@ -108,7 +108,9 @@ struct RequestTests {
         func parse(_ parts: String) throws -> NamedParts {
             try NamedParts(XMLElement.parse(ByteBuffer(string: "<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>")))
         }
-        func part(_ number: Int, _ etag: String) -> String { "<Part><PartNumber>\(number)</PartNumber><ETag>&quot;\(etag)&quot;</ETag></Part>" }
+        func part(_ number: Int, _ etag: String) -> String {
+            "<Part><PartNumber>\(number)</PartNumber><ETag>&quot;\(etag)&quot;</ETag></Part>"
+        }
         #expect(try parse(part(1, "a") + part(3, "b")).parts.map(\.etag) == ["a", "b"])
         #expect(try parse(part(1, "a") + part(1, "b")).parts.map(\.etag) == ["b"])
         #expect(throws: S3Error(.invalidPartOrder)) { try parse(part(2, "a") + part(1, "b")) }

@@ -36,7 +36,8 @@ struct SignatureRateTests {
         var headers = HTTPHeaders(fields.map { ($0.name, $0.value) })
         headers.add(
             name: "Authorization",
-            value: "AWS4-HMAC-SHA256 Credential=\(accessKey)/\(scope.text), SignedHeaders=\(canonical.signedHeaders), Signature=\(signature)")
+            value:
+                "AWS4-HMAC-SHA256 Credential=\(accessKey)/\(scope.text), SignedHeaders=\(canonical.signedHeaders), Signature=\(signature)")
         return HTTPRequest(
             id: "r", method: .PUT, target: RequestTarget("/bucket/some/key/of/usual/length.bin"), headers: headers,
             logger: Logger(label: "test"))

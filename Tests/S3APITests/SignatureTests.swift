@@ -41,7 +41,8 @@ struct SignatureTests {
             headers: [("x-amz-meta-a", ["  one   two ", "three"]), ("host", ["h"])], payload: "P")
         #expect(
             request.text
-                == "GET\n/a%20b//c%25/%C3%BC\na%20b=&a%20b=x%2Fy&max-keys=2&prefix=J\nhost:h\nx-amz-meta-a:one two,three\n\nhost;x-amz-meta-a\nP")
+                == "GET\n/a%20b//c%25/%C3%BC\na%20b=&a%20b=x%2Fy&max-keys=2&prefix=J\nhost:h\nx-amz-meta-a:one two,three\n\nhost;x-amz-meta-a\nP"
+        )
     }
 
     private static let chunkSignatures = [

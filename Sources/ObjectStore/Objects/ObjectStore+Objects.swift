@@ -21,7 +21,8 @@ extension ObjectStore {
         let now = time.now()
         let name = ObjectName(bucket: description.bucket, key: description.key, version: freshVersion(at: now))
         // What the nodes know of it is no more than the plain bytes tell: of ciphertext only the metadata can make an object.
-        let object = description.attributes.encryption == nil
+        let object =
+            description.attributes.encryption == nil
             ? BlobDescriptor.Object(
                 bucket: name.bucket.name, key: name.key, version: name.version.description, fileName: nil,
                 contentType: description.contentType, createdAt: now.millisecondsSince1970,

@@ -87,7 +87,9 @@ struct ObjectBody: AsyncSequence, Sendable {
                 content.received += Int64(bytes.readableBytes)
                 return content.received
             }
-            if let announced = state.announced, received > announced { throw S3Error(.incompleteBody, "More bytes arrived than were announced") }
+            if let announced = state.announced, received > announced {
+                throw S3Error(.incompleteBody, "More bytes arrived than were announced")
+            }
             guard received <= state.maximum else { throw S3Error(.entityTooLarge) }
             return bytes
         }

@@ -25,7 +25,9 @@ enum PartChecksums {
         case nil: kind = algorithm == .crc64nvme ? .fullObject : .composite
         case "COMPOSITE" where algorithm != .crc64nvme: kind = .composite
         case "FULL_OBJECT" where algorithm.isLinear: kind = .fullObject
-        default: throw S3Error(.invalidRequest, "The \(kindText ?? "") checksum type cannot be used with the \(algorithm.rawValue) checksum algorithm.")
+        default:
+            throw S3Error(
+                .invalidRequest, "The \(kindText ?? "") checksum type cannot be used with the \(algorithm.rawValue) checksum algorithm.")
         }
         return ObjectAttributes.Checksum(algorithm: algorithm.rawValue, value: "", kind: kind)
     }
@@ -68,7 +70,9 @@ enum PartChecksums {
 
     private static func bytes(hexadecimal text: String) -> [UInt8] {
         let digits = Array(text.utf8)
-        return stride(from: 0, to: digits.count - 1, by: 2).compactMap { UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16) }
+        return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
+        }
     }
 }
 

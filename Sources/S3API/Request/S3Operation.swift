@@ -75,8 +75,10 @@ enum S3Operation: String, CaseIterable {
     /// an object or deletes it.
     private static func unknownSubresource(_ method: HTTPMethod, _ query: QueryItems) -> String? {
         guard method != .GET, method != .HEAD else { return nil }
-        return query.items.first { $0.value.isEmpty && !writtenSubresources.contains($0.name) && !$0.name.contains("-") && $0.name != "versionId" }?
-            .name
+        return query.items.first {
+            $0.value.isEmpty && !writtenSubresources.contains($0.name) && !$0.name.contains("-") && $0.name != "versionId"
+        }?
+        .name
     }
 
     private static func ofBucket(_ method: HTTPMethod, _ query: QueryItems) throws(S3Error) -> (S3Operation, document: String?) {
