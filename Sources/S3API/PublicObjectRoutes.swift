@@ -64,10 +64,10 @@ package enum PublicObjectProblem {
         case .noSuchBucket, .noSuchKey, .noSuchVersion, .methodNotAllowed: notFound
         case .accessDenied: notPublic
         case .preconditionFailed:
-            Problem(.preconditionFailed, "precondition-failed", title: "The object is not the one that the request is meant for")
+            Problem(.preconditionFailed, "precondition-failed", title: "The file is not the one that the request is meant for")
         case .invalidRange:
             Problem(
-                .rangeNotSatisfiable, "range-not-satisfiable", title: "The range lies behind the end of the object",
+                .rangeNotSatisfiable, "range-not-satisfiable", title: "The range lies behind the end of the file",
                 fields: error.fields.map { .init($0.name, $0.value) })
         default: Problem(EdgeError.malformedRequest(detail: error.message))
         }
