@@ -373,7 +373,8 @@ private final class SimulationRun: Sendable {
     /// What decides over objects, but for the layout that they follow.
     private func visibleObjects() async throws -> [String: [String]] {
         let metadata = cluster.metadata
-        guard let bucket = try await metadata.bucket(named: ObjectStore.fileBucketName) else { throw Violation("no bucket of files") }
+        // Where there was no object at all, the nodes do not know of a bucket either.
+        guard let bucket = try await metadata.bucket(named: ObjectStore.fileBucketName) else { return [:] }
         return try await metadata.objects(in: bucket.id, after: nil, limit: 1000).reduce(into: [:]) { objects, object in
             objects[object.key] =
                 [
