@@ -42,6 +42,13 @@ public struct CanonicalRequest: Sendable {
 
     /// Without blanks at its ends, and runs of spaces within made one.
     private func collapsed(_ value: String) -> String {
+        // Nearly all values are so already.
+        var previous = UInt8(ascii: " ")
+        let isCollapsed = value.utf8.allSatisfy { byte in
+            defer { previous = byte }
+            return byte != UInt8(ascii: "\t") && (byte != UInt8(ascii: " ") || previous != UInt8(ascii: " "))
+        }
+        if isCollapsed, previous != UInt8(ascii: " ") || value.isEmpty { return value }
         value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
     }
 }

@@ -6,13 +6,16 @@ struct Credential: Equatable {
     let scope: CredentialScope
 
     init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count >= 5, parts[parts.count - 1] == "aws4_request" else { return nil }
+        // Byte by byte: every request has one.
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.count >= 5, parts[parts.count - 1].elementsEqual("aws4_request".utf8) else { return nil }
         let date = parts[parts.count - 4]
-        guard date.utf8.count == 8, date.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        accessKey = parts.dropLast(4).joined(separator: "/")
+        guard date.count == 8, date.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        accessKey = String(Substring(text.utf8[..<parts[parts.count - 5].endIndex]))
         guard !accessKey.isEmpty else { return nil }
-        scope = CredentialScope(date: String(date), region: String(parts[parts.count - 3]), service: String(parts[parts.count - 2]))
+        scope = CredentialScope(
+            date: String(Substring(date)), region: String(Substring(parts[parts.count - 3])),
+            service: String(Substring(parts[parts.count - 2])))
     }
 }
 
@@ -27,7 +30,9 @@ struct Authorization: Equatable {
 
     init(credential: Credential, signedHeaders: String, signature: String) {
         self.credential = credential
-        self.signedHeaders = signedHeaders.lowercased().split(separator: ";").map(String.init)
+        let isLowercase = !signedHeaders.utf8.contains { (0x41...0x5A).contains($0) || $0 > 0x7F }
+        self.signedHeaders = (isLowercase ? signedHeaders : signedHeaders.lowercased()).utf8.split(separator: UInt8(ascii: ";"))
+            .map { String(Substring($0)) }
         self.signature = signature
     }
 
@@ -36,14 +41,22 @@ struct Authorization: Equatable {
         guard field.hasPrefix(Self.algorithm) else {
             throw S3Error(.invalidRequest, "The only way of signing that is understood is \(Self.algorithm)")
         }
-        var values: [Substring: Substring] = [:]
-        for part in field.dropFirst(Self.algorithm.count).split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) {
-            guard let mark = part.firstIndex(of: "=") else { continue }
-            values[part[..<mark]] = part[part.index(after: mark)...]
+        var text: String?
+        var signed: String?
+        var signature: String?
+        let isSeparator = { (byte: UInt8) in byte == UInt8(ascii: ",") || byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        for part in field.utf8.dropFirst(Self.algorithm.utf8.count).split(whereSeparator: isSeparator) {
+            guard let mark = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            let value = String(Substring(part[part.index(after: mark)...]))
+            switch part.distance(from: part.startIndex, to: mark) {
+            case 10 where part.starts(with: "Credential".utf8): text = value
+            case 13 where part.starts(with: "SignedHeaders".utf8): signed = value
+            case 9 where part.starts(with: "Signature".utf8): signature = value
+            default: break
+            }
         }
-        guard let text = values["Credential"], let credential = Credential(String(text)), let signed = values["SignedHeaders"],
-            let signature = values["Signature"]
+        guard let credential = text.flatMap(Credential.init), let signed, let signature
         else { throw S3Error(.authorizationHeaderMalformed, "The Authorization needs Credential, SignedHeaders and Signature") }
-        self.init(credential: credential, signedHeaders: String(signed), signature: String(signature))
+        self.init(credential: credential, signedHeaders: signed, signature: signature)
     }
 }
