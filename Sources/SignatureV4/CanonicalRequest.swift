@@ -49,7 +49,7 @@ public struct CanonicalRequest: Sendable {
             return byte != UInt8(ascii: "\t") && (byte != UInt8(ascii: " ") || previous != UInt8(ascii: " "))
         }
         if isCollapsed, previous != UInt8(ascii: " ") || value.isEmpty { return value }
-        value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
+        return value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
     }
 }
 
