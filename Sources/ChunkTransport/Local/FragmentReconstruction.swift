@@ -8,8 +8,8 @@ import Synchronization
 /// All fragments of a chunk are equally long, and byte `n` of one depends on byte `n` of the others only: so windows need not know
 /// how the chunk was cut.
 struct FragmentReconstruction: Sendable {
-    /// Bytes of each fragment that are fetched at once.
-    private static let windowSize = 256 * 1024
+    /// Bytes of each fragment that are fetched at once: a window is a call for every fragment it takes, so it is as large as a piece.
+    private static let windowSize = Piece.maximumSize
     /// Windows computed, and not yet written.
     static let piecesInFlight = 2
 
