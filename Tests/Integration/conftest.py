@@ -1,13 +1,16 @@
 """Fixtures, the time limit of each test, and the logs beside each failure."""
 
+import itertools
 import signal
 
 import pytest
 from harness import Cluster, EmbeddedServer, Fleet
 from harness import fleet as fleets
 from harness.process import executable
+from harness.s3 import s3_client
 
 DEFAULT_SECONDS = 60
+bucket_numbers = itertools.count(1)
 
 
 def pytest_sessionstart(session):
@@ -66,3 +69,26 @@ def shared_cluster():
     """Four storage processes and a distributor, for the same kind of test."""
     with Fleet() as fleet:
         yield Cluster(fleet, 4)
+
+
+# What the tests of the S3 API share. The server, called `server`, is each file's own.
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    """Where its S3 API is."""
+    return server.process.listeners["s3"]
+
+
+@pytest.fixture(scope="module")
+def s3(address):
+    """A client with the root key."""
+    return s3_client(address)
+
+
+@pytest.fixture
+def bucket(s3):
+    """A bucket that nobody has used."""
+    name = f"bucket-{next(bucket_numbers)}"
+    s3.create_bucket(Bucket=name)
+    return name

@@ -3,7 +3,6 @@
 import base64
 import datetime
 import hashlib
-import itertools
 import threading
 import zlib
 from urllib.parse import quote, unquote_to_bytes
@@ -13,30 +12,12 @@ from harness import EmbeddedServer, Fleet, crc32c, make_bytes, run_client
 from harness.s3 import ROOT, Signer, error_of, path_of, root_environment, s3_client, send
 
 MIB = 1 << 20
-numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def server():
     with Fleet() as fleet:
         yield EmbeddedServer(fleet, ["--chunk-size", "1MiB"], **root_environment())
-
-
-@pytest.fixture(scope="module")
-def address(server):
-    return server.process.listeners["s3"]
-
-
-@pytest.fixture(scope="module")
-def s3(address):
-    return s3_client(address)
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"bucket-{next(numbers)}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture(scope="module")

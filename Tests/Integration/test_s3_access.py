@@ -20,11 +20,6 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def address(server):
-    return server.process.listeners["s3"]
-
-
-@pytest.fixture(scope="module")
 def accounts(server):
     """Keys of two accounts."""
     keys = {}

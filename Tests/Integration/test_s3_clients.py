@@ -1,7 +1,6 @@
 """The S3 API under the clients that people use: each does what it is for, against a running server."""
 
 import hashlib
-import itertools
 import os
 import shutil
 import subprocess
@@ -11,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness import EmbeddedServer, Fleet, make_bytes, wait_until
-from harness.s3 import ROOT, root_environment, s3_client
+from harness.s3 import ROOT, root_environment
 
 MIB = 1 << 20
 # Programs of the tests' virtual environment stand beside its Python.
 VENV = Path(sys.executable).parent
-numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +27,6 @@ def server():
 def endpoint(server):
     host, port = server.process.listeners["s3"]
     return f"http://{host}:{port}"
-
-
-@pytest.fixture(scope="module")
-def s3(server):
-    return s3_client(server.process.listeners["s3"])
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"clients-{next(numbers)}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

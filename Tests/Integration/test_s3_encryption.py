@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import itertools
 import random
 import shutil
 import sqlite3
@@ -15,7 +14,6 @@ from harness.s3 import error_of, root_environment, s3_client
 MIB = 1 << 20
 SEGMENT = 64 << 10
 KEYS = {name: base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("first-key", "second-key")}
-numbers = itertools.count(1)
 
 
 def customer(name: str, prefix: str = "") -> dict[str, str]:
@@ -47,18 +45,6 @@ def server():
     with Fleet() as fleet:
         keys = write_keys(fleet.directory / "keys.yaml")
         yield EmbeddedServer(fleet, ["--chunk-size", "1MiB", "--kms-keys-file", keys, "--durability", "none"], **root_environment())
-
-
-@pytest.fixture(scope="module")
-def s3(server):
-    return s3_client(server.process.listeners["s3"])
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"encrypted-{next(numbers)}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 def says(answer: dict, mode: str) -> bool:

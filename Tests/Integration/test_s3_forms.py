@@ -23,23 +23,6 @@ def server():
         yield EmbeddedServer(fleet, ["--chunk-size", "1MiB"], **root_environment())
 
 
-@pytest.fixture(scope="module")
-def address(server):
-    return server.process.listeners["s3"]
-
-
-@pytest.fixture(scope="module")
-def s3(address):
-    return s3_client(address)
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"forms-{next(numbers)}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def form(fields: dict[str, str], content: bytes | None = b"content", name: str = "name.txt") -> tuple[dict[str, str], bytes]:
     boundary = "cHuNkFlOw"
     body = b""

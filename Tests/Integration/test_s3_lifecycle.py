@@ -1,33 +1,18 @@
 """Lifecycles with days of a second: rules, what goes by them, and what clients are told."""
 
 import datetime
-import itertools
 import re
 
 import pytest
 from harness import EmbeddedServer, Fleet, RESTClient
-from harness.s3 import error_of, root_environment, s3_client
+from harness.s3 import error_of, root_environment
 from harness.waiting import wait_until
-
-numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def server():
     with Fleet() as fleet:
         yield EmbeddedServer(fleet, ["--lifecycle-day", "1"], **root_environment())
-
-
-@pytest.fixture(scope="module")
-def s3(server):
-    return s3_client(server.process.listeners["s3"])
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"lifecycle-{next(numbers)}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 def test_rules_are_kept_as_they_are_written(s3, bucket):

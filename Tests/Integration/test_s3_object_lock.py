@@ -20,11 +20,6 @@ def server():
         yield EmbeddedServer(fleet, ["--chunk-size", "1MiB", "--lifecycle-day", str(LIFECYCLE_DAY)], **root_environment())
 
 
-@pytest.fixture(scope="module")
-def s3(server):
-    return s3_client(server.process.listeners["s3"])
-
-
 @pytest.fixture
 def bucket(s3):
     name = f"locked-{next(numbers)}"
