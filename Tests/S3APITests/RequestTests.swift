@@ -27,6 +27,21 @@ struct RequestTests {
         #expect(try Self.address("/").bucket == nil)
     }
 
+    @Test("a write with a sub-resource that nobody knows is not the plain write", arguments: ["new", "renameObject", "new-kind", "response"])
+    func unknownSubresources(name: String) throws {
+        for method in [HTTPMethod.PUT, .DELETE, .POST] {
+            for target in ["/bucket", "/bucket/key"] {
+                #expect("\(method) \(target)?\(name)") {
+                    try S3Operation.resolve(method, Self.address(target), query: QueryItems(name), headers: [:])
+                } throws: {
+                    ($0 as? S3Error)?.code == .notImplemented
+                }
+            }
+        }
+        let empty = try QueryItems("X-Amz-Signature=&response-content-type=&x-id=&versionId=")
+        #expect(try S3Operation.resolve(.PUT, Self.address("/bucket/key"), query: empty, headers: [:]).0 == .putObject)
+    }
+
     @Test("a bucket can be named by the host")
     func virtualHost() throws {
         let domains = ["s3.example.com"]

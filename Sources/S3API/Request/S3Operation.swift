@@ -75,8 +75,10 @@ enum S3Operation: String, CaseIterable {
     /// an object or deletes it.
     private static func unknownSubresource(_ method: HTTPMethod, _ query: QueryItems) -> String? {
         guard method != .GET, method != .HEAD else { return nil }
-        return query.items.first {
-            $0.value.isEmpty && !writtenSubresources.contains($0.name) && !$0.name.contains("-") && $0.name != "versionId"
+        return query.items.first { item in
+            item.value.isEmpty && !writtenSubresources.contains(item.name) && item.name != "versionId"
+                // What signs, and what asks for headers of the answer, may be empty.
+                && !["x-", "response-"].contains { item.name.lowercased().hasPrefix($0) }
         }?
         .name
     }
