@@ -219,3 +219,23 @@ def test_a_presigned_url_of_signature_v2_expires(s3, bucket, address):
     url = s3_client(address, signature_version="s3").generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}, ExpiresIn=-5)
     status, body = send(address, "GET", "/" + url.removeprefix("http://").split("/", 1)[1], {"host": "h"})
     assert status == 403 and b"Request has expired" in body
+
+
+@pytest.mark.parametrize("added", ["%61cl", "version%49d=null", "%74agging", "retention", "legal-hold", "attributes", "att%72ibutes"])
+def test_nothing_is_added_to_a_presigned_url_of_signature_v2(s3, bucket, address, added):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
+    for method, operation in [("GET", "get_object"), ("PUT", "put_object"), ("DELETE", "delete_object")]:
+        url = s3_client(address, signature_version="s3").generate_presigned_url(operation, {"Bucket": bucket, "Key": "k"}, ExpiresIn=60)
+        path = "/" + url.removeprefix("http://").split("/", 1)[1]
+        status, body = send(address, method, f"{path}&{added}", {"host": "h"}, b"" if method == "PUT" else None)
+        # Or there is no such operation at all.
+        assert status in (403, 405, 501), f"{method} {added}: {status} {body}"
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"
+
+
+@pytest.mark.parametrize("added", ["ownershipControls", "publicAccessBlock", "encryption", "policyStatus", "%70olicy"])
+def test_nothing_is_added_to_a_presigned_url_of_a_bucket(s3, bucket, address, added):
+    url = s3_client(address, signature_version="s3").generate_presigned_url("list_objects", {"Bucket": bucket}, ExpiresIn=60)
+    path = "/" + url.removeprefix("http://").split("/", 1)[1]
+    assert send(address, "GET", path, {"host": "h"})[0] == 200
+    assert send(address, "GET", f"{path}&{added}", {"host": "h"})[0] == 403

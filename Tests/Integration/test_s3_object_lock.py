@@ -1,11 +1,13 @@
 """Object lock: what is locked goes by no route, and who may unlock it."""
 
 import datetime
+import hashlib
+import http.client
 import itertools
 
 import pytest
 from harness import EmbeddedServer, Fleet, run_client
-from harness.s3 import error_of, root_environment, s3_client
+from harness.s3 import Signer, error_of, root_environment, s3_client
 from harness.waiting import wait_until
 
 numbers = itertools.count(1)
@@ -241,3 +243,26 @@ def test_another_account_does_not_touch_locks(server, s3, bucket):
         (stranger.delete_object, {"Key": "k", "VersionId": version, "BypassGovernanceRetention": True}),
     ]:
         assert error_of(call, Bucket=bucket, **more) == (403, "AccessDenied")
+
+
+def test_a_lock_is_for_the_version_that_was_there_when_it_was_asked_for(s3, bucket, server):
+    """A body that takes its time: the version over which was decided is the one that is locked."""
+    first = s3.put_object(Bucket=bucket, Key="k", Body=b"first")["VersionId"]
+    body = b"<LegalHold><Status>ON</Status></LegalHold>"
+    host, port = server.process.listeners["s3"]
+    path = f"/{bucket}/k"
+    headers = Signer().headers("PUT", "h", path, hashlib.sha256(body).hexdigest(), query="legal-hold=")
+    connection = http.client.HTTPConnection(host, port, timeout=40)
+    connection.putrequest("PUT", f"{path}?legal-hold", skip_host=True, skip_accept_encoding=True)
+    for name, value in {**headers, "content-length": str(len(body)), "expect": "100-continue"}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    # It was admitted, and its body is waited for.
+    assert connection.sock.recv(1_000).startswith(b"HTTP/1.1 100 ")
+    second = s3.put_object(Bucket=bucket, Key="k", Body=b"second")["VersionId"]
+    connection.send(body)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert s3.get_object_legal_hold(Bucket=bucket, Key="k", VersionId=first)["LegalHold"]["Status"] == "ON"
+    assert error_of(s3.get_object_legal_hold, Bucket=bucket, Key="k", VersionId=second) == (404, "NoSuchObjectLockConfiguration")
+    s3.put_object_legal_hold(Bucket=bucket, Key="k", VersionId=first, LegalHold={"Status": "OFF"})

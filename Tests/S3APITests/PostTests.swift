@@ -22,6 +22,7 @@ struct PostTests {
         "policies that are none are refused",
         arguments: [
             "[{}]", "{}", "[[\"content-length-range\", 0]]", "[[\"content-length-range\", -1, 5]]", "[[\"content-length-range\", 5, 4]]",
+            "[[\"content-length-range\", 10, 20], [\"content-length-range\", 1, 5]]",
             "[[\"content-length-range\", 0.5, 4]]", "[[\"contains\", \"$key\", \"a\"]]", "[[\"eq\", \"key\", \"a\"]]", "[5]",
             "[{\"key\": 5}]",
             "[[\"eq\", \"$key\", {}]]", "[null]", "5",
@@ -111,6 +112,13 @@ struct PostTests {
         arguments: [
             (part("key", "a") + "--b--\r\n", S3Error.Code.invalidArgument), (part("key", "a") + part("KEY", "b"), .malformedPOSTRequest),
             (part("key", String(repeating: "x", count: 21_000)), .maxPostPreDataLengthExceeded),
+            ((0..<100).map { part("\($0)" + String(repeating: "x", count: 300), "") }.joined(), .maxPostPreDataLengthExceeded),
+            (
+                part("content-type", String(repeating: "${filename}", count: 100))
+                    + part("file", "hello", fileName: String(repeating: "x", count: 1_000)),
+                .maxPostPreDataLengthExceeded
+            ),
+            (part("key", "a") + part("file", "hello", fileName: String(repeating: "x", count: 1_025)), .keyTooLong),
             (part("file", "1") + "--b--", .entityTooSmall),
             (part("file", "12345678901") + "--b--", .entityTooLarge), ("--b\r\nX: y\r\n\r\n", .malformedPOSTRequest),
             (String(part("file", "hello").dropLast(2)), .malformedPOSTRequest), ("", .malformedPOSTRequest),

@@ -116,6 +116,18 @@ struct SignatureTests {
         #expect(throws: S3Error.self) { try Self.decode(Array(body.utf8), step: 1_000, &decoder) }
     }
 
+    @Test("what follows the end of a body is refused, but for a line end, and not gathered", arguments: [0, 2, 3, 100_000])
+    func behindTheEnd(byteCount: Int) throws {
+        var decoder = AWSChunkedDecoder(.unsignedChunks)
+        #expect(try Self.decode(Array("5\r\nhello\r\n0\r\n\r\n".utf8), step: 100, &decoder) == Array("hello".utf8))
+        decoder.feed(ByteBuffer(repeating: 0x0A, count: byteCount))
+        if byteCount <= 2 {
+            #expect(try decoder.next() == nil)
+        } else {
+            #expect(throws: S3Error.self) { try decoder.next() }
+        }
+    }
+
     @Test("a body that is cut short has not ended")
     func cutShort() throws {
         var decoder = AWSChunkedDecoder(.unsignedChunks)

@@ -16,6 +16,16 @@ struct SignatureV2: Sendable {
         "versioning", "versions", "website",
     ]
 
+    /// Whether a query says something that this server obeys and that signatures of this version do not cover: whoever has a presigned
+    /// URL could add it.
+    static func leavesUnsigned(_ query: QueryItems) -> Bool {
+        query.items.contains { item in
+            !signedParameters.contains(item.name)
+                && (S3Operation.bucketDocuments.contains(item.name) || S3Operation.objectDocuments.contains(item.name)
+                    || item.name == "attributes")
+        }
+    }
+
     private let key: SymmetricKey
 
     init(secret: String) { key = SymmetricKey(data: Array(secret.utf8)) }
@@ -57,8 +67,8 @@ struct SignatureV2: Sendable {
         var parameters: [(name: String, text: String)] = []
         for item in (target.query ?? "").split(separator: "&") {
             let sides = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = String(sides[0])
-            guard signedParameters.contains(name) else { continue }
+            // As it is understood, not as it is written: what is obeyed is what was signed.
+            guard let name = RequestTarget.percentDecoded(sides[0], plusIsSpace: true), signedParameters.contains(name) else { continue }
             // One without a value, and one with an empty value, are two things here.
             guard sides.count == 2 else {
                 parameters.append((name, name))
@@ -101,6 +111,9 @@ extension Authenticator {
         guard let accessKey = query["AWSAccessKeyId"], let signature = query["Signature"], let text = query["Expires"],
             let expires = Int64(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else { throw S3Error(.accessDenied, "A presigned request needs AWSAccessKeyId, Expires and Signature") }
+        guard !SignatureV2.leavesUnsigned(query) else {
+            throw S3Error(.accessDenied, "A presigned request of Signature V2 can ask for no more than it covers")
+        }
         guard time.now().millisecondsSince1970 / 1_000 <= expires else { throw S3Error(.accessDenied, "Request has expired") }
         return try await checkV2(request, accessKey: accessKey, signature: signature, bucketInHost: bucketInHost, date: text)
     }

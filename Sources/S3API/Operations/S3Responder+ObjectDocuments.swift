@@ -47,13 +47,15 @@ extension S3Responder {
         return HTTPResponse(status: .ok, headers: versionField(object, in: bucket))
     }
 
+    /// Changes the version over which was decided when the call was admitted: another may be the latest by now.
     /// - Throws: ``S3Error`` `NoSuchKey` and what else there is to say of a version that is not there.
     func change(
         _ call: S3Call, in bucket: BucketRecord, _ change: @escaping @Sendable (inout ObjectAttributes) throws -> Void
     ) async throws -> ObjectRecord {
-        let selector = try call.version()
-        if let object = try await store.metadata.changeAttributes(of: selector, of: call.key, in: bucket.id, change) { return object }
-        return try Self.existing(try await store.metadata.version(selector, of: call.key, in: bucket.id), call.key, selector)
+        let version = try object(for: call).version
+        let changed = try await store.metadata.changeAttributes(of: .named(version), of: call.key, in: bucket.id, change)
+        if let changed { return changed }
+        return try Self.existing(nil, call.key, try call.version())
     }
 
     func versionField(_ object: ObjectRecord, in bucket: BucketRecord) -> HTTPHeaders {

@@ -5,11 +5,18 @@ internal import NIOCore
 struct PostForm: Hashable {
     /// Bytes of all names and values.
     static let maximumBytes = 20 * 1_024
+    /// Bytes of the name of the file: it can be part of the key.
+    static let maximumFileNameBytes = Address.maximumKeyBytes
 
     /// By lower-case name.
     let fields: [String: String]
 
     subscript(name: String) -> String? { fields[name] }
+
+    private var byteCount: Int { fields.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count } }
+
+    private static let tooLong = S3Error(
+        .maxPostPreDataLengthExceeded, "The fields before the file have at most \(maximumBytes) bytes")
 
     /// - Parameters:
     ///   - fields: by lower-case name.
@@ -30,14 +37,19 @@ struct PostForm: Hashable {
         var byteCount = 0
         while let part = try await reader.nextPart() {
             let name = part.name.lowercased()
-            if name == "file" { return PostForm(fields: fields, fileName: part.fileName) }
+            if name == "file" {
+                guard part.fileName?.utf8.count ?? 0 <= maximumFileNameBytes else { throw S3Error(.keyTooLong) }
+                let form = PostForm(fields: fields, fileName: part.fileName)
+                // The file's name may stand in many values.
+                guard form.byteCount <= maximumBytes else { throw tooLong }
+                return form
+            }
             var value = ByteBuffer()
             byteCount += name.utf8.count
+            guard byteCount <= maximumBytes else { throw tooLong }
             while var bytes = try await reader.nextBytes() {
                 byteCount += bytes.readableBytes
-                guard byteCount <= maximumBytes else {
-                    throw S3Error(.maxPostPreDataLengthExceeded, "The fields before the file have at most \(maximumBytes) bytes")
-                }
+                guard byteCount <= maximumBytes else { throw tooLong }
                 value.writeBuffer(&bytes)
             }
             guard let text = String(validating: value.readableBytesView, as: UTF8.self) else {

@@ -37,19 +37,24 @@ struct PostPolicy: Equatable {
         var conditions: [Condition] = []
         for item in document.conditions { conditions += try item.conditions() }
         self.conditions = conditions
+        let lengths = lengths
+        guard lengths.lower <= lengths.upper else {
+            throw S3Error(.invalidPolicyDocument, "Invalid Policy: no file can be within all of its content-length-ranges")
+        }
+    }
+
+    private var lengths: (lower: Int64, upper: Int64) {
+        conditions.reduce((0, .max)) { found, condition in
+            guard case .length(let range) = condition else { return found }
+            return (max(found.0, range.lowerBound), min(found.1, range.upperBound))
+        }
     }
 
     /// Bytes that the file may have.
     /// - Parameter maximum: that it may have without a policy.
     func lengths(upTo maximum: Int64) -> ClosedRange<Int64> {
-        var lower: Int64 = 0
-        var upper = maximum
-        for case .length(let range) in conditions {
-            lower = max(lower, range.lowerBound)
-            upper = min(upper, range.upperBound)
-        }
-        // Of two that cannot both hold, no length is right.
-        return min(lower, upper)...upper
+        let (lower, upper) = lengths
+        return min(lower, maximum)...min(upper, maximum)
     }
 
     /// Holds a form against the policy.

@@ -81,7 +81,10 @@ struct AWSChunkedDecoder {
             case .trailer:
                 guard let line = try takeLine() else { return nil }
                 if line.isEmpty { try end() } else { try takeField(line) }
-            case .ended: return nil
+            case .ended:
+                // A line end more is what some clients write. Anything else is not of this body, and must not be gathered.
+                guard pending.readableBytes <= 2 else { throw S3Error(.incompleteBody, "Bytes follow the end of the body") }
+                return nil
             }
         }
     }
