@@ -1,5 +1,4 @@
 package import Core
-internal import HTTPEdge
 package import NIOHTTP1
 
 /// The conditional requests of RFC 9110 13, for one representation.

@@ -21,6 +21,10 @@ public protocol FileStore: Sendable {
     /// - Returns: nil when there is no such file.
     func file(_ id: FileID) async throws -> ObjectRecord?
 
+    /// A file that is going to be read: its bytes are there as long as they are pinned, though it be deleted, or stored anew, meanwhile.
+    /// - Returns: nil when there is no such file.
+    func pinnedFile(_ id: FileID) async throws -> (file: ObjectRecord, pinned: PinnedBlobs)?
+
     /// Reads bytes `range` of an object, verified, in order.
     ///
     /// - Parameters:

@@ -8,7 +8,7 @@ internal import ObjectStore
 extension RESTRoutes {
     /// `GET` and `HEAD /download/{fileID}`.
     func download(_ request: HTTPRequest, fileID: String) async throws -> HTTPResponse {
-        let file = try await find(fileID)
+        let (file, pinned) = try await findToRead(fileID)
         var headers: HTTPHeaders = [
             "ETag": "\"\(file.etag)\"",
             "Last-Modified": CalendarDate(file.createdAt).httpText,
@@ -31,10 +31,11 @@ extension RESTRoutes {
         // RFC 9110 14.2: only GET has ranges.
         let field = request.method == .GET && preconditions.honoursRange(request.headers) ? request.headers.first(name: "range") : nil
         switch ByteRange(field: request.headers["range"].count > 1 ? nil : field, size: file.byteCount) {
-        case .whole: return HTTPResponse(status: .ok, headers: headers, body: body(of: file, range: 0..<file.byteCount, for: request))
+        case .whole:
+            return HTTPResponse(status: .ok, headers: headers, body: body(of: file, pinned, range: 0..<file.byteCount, for: request))
         case .part(let range):
             headers.add(name: "Content-Range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.byteCount)")
-            return HTTPResponse(status: .partialContent, headers: headers, body: body(of: file, range: range, for: request))
+            return HTTPResponse(status: .partialContent, headers: headers, body: body(of: file, pinned, range: range, for: request))
         case .unsatisfiable:
             throw Problem(
                 .rangeNotSatisfiable, "range-not-satisfiable", title: "The range lies behind the end of the file",
@@ -42,11 +43,14 @@ extension RESTRoutes {
         }
     }
 
-    private func body(of file: ObjectRecord, range: Range<Int64>, for request: HTTPRequest) -> HTTPResponse.Body {
+    private func body(
+        of file: ObjectRecord, _ pinned: PinnedBlobs, range: Range<Int64>, for request: HTTPRequest
+    ) -> HTTPResponse.Body {
         let byteCount = Int64(range.count)
         if request.method == .HEAD { return .headOnly(byteCount: byteCount) }
         if range.isEmpty { return .empty }
         return .stream(byteCount: byteCount) { [store] writer in
+            defer { withExtendedLifetime(pinned) {} }
             try await store.read(file, range: range) { try await writer.write($0) }
         }
     }

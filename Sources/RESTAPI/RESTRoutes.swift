@@ -37,6 +37,15 @@ public struct RESTRoutes<Store: FileStore>: Sendable {
         return file
     }
 
+    /// The file of that name, to be read.
+    /// - Throws: as ``find(_:)``.
+    func findToRead(_ text: String) async throws -> (file: ObjectRecord, pinned: PinnedBlobs) {
+        guard let found = try await store.pinnedFile(try parse(text)), found.file.attributes.encryption == nil else {
+            throw Problem.fileNotFound(text)
+        }
+        return found
+    }
+
     func parse(_ text: String) throws -> FileID {
         guard let id = FileID(text) else {
             throw Problem(

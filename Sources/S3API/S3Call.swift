@@ -50,8 +50,10 @@ struct S3Call {
     }
 
     /// - Throws: ``S3Error`` `MalformedXML`.
-    func readXML(_ root: String, ignoringChecksum: Bool = false) async throws -> XMLElement {
-        let element = try XMLElement.parse(try await readDocument(ignoringChecksum: ignoringChecksum))
+    func readXML(
+        _ root: String, ignoringChecksum: Bool = false, maximum: Int = S3Call.maximumDocumentBytes
+    ) async throws -> XMLElement {
+        let element = try XMLElement.parse(try await readDocument(ignoringChecksum: ignoringChecksum, maximum: maximum))
         guard element.name == root else { throw S3Error(.malformedXML) }
         return element
     }

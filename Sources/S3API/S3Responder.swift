@@ -32,6 +32,7 @@ public struct S3Responder: HTTPResponder {
     let random: any RandomSource
     let authenticator: Authenticator
     let policies = PolicyCache()
+    let lifecycles = DocumentCache<LifecycleConfiguration>()
     let keyRing: KeyRing
 
     public init(store: ObjectStore, settings: S3Settings, time: any TimeSource, random: any RandomSource, logger: Logger) {
@@ -49,7 +50,8 @@ public struct S3Responder: HTTPResponder {
         let (operation, document) = try S3Operation.resolve(request.method, address, query: query, headers: request.headers)
         let crossOrigin: HTTPHeaders
         do {
-            crossOrigin = try await crossOriginFields(request, address)
+            // A preflight is answered by the rules themselves.
+            crossOrigin = operation == .optionsRequest ? [:] : try await crossOriginFields(request, address)
         } catch {
             throw S3OperationError(operation: operation, error: error)
         }
@@ -60,10 +62,10 @@ public struct S3Responder: HTTPResponder {
                 identity: authentication.identity, payload: authentication.payload)
             var response = try await answer(asked)
             response.route = operation.rawValue
-            if operation != .optionsRequest { response.headers.add(contentsOf: crossOrigin) }
+            response.headers.add(contentsOf: crossOrigin)
             return Self.finished(response, id: request.id)
         } catch {
-            throw S3OperationError(operation: operation, error: error, crossOrigin: operation == .optionsRequest ? [:] : crossOrigin)
+            throw S3OperationError(operation: operation, error: error, crossOrigin: crossOrigin)
         }
     }
 

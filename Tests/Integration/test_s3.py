@@ -646,3 +646,32 @@ def test_what_everybody_may_read_the_rest_api_gives(s3, bucket, server):
     ]:
         refused = server.rest.request("GET", other)
         assert refused.status == status and refused.problem()["type"].endswith(kind), f"{other}: {refused}"
+
+
+def test_a_range_of_what_has_changed_since_is_the_whole(s3, bucket, address, server):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content", ACL="public-read")
+    etag = s3.head_object(Bucket=bucket, Key="k")["ETag"]
+    path = f"/{bucket}/k"
+    assert send(address, "GET", path, {"host": "h", "range": "bytes=2-3", "if-range": etag}) == (206, b"nt")
+    assert send(address, "GET", path, {"host": "h", "range": "bytes=2-3", "if-range": '"another"'}) == (200, b"content")
+
+
+def test_a_condition_of_a_deletion_that_cannot_be_read_deletes_nothing(s3, bucket, address):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
+    path = path_of(bucket, "k")
+    for name, value in [("x-amz-if-match-size", "7k"), ("x-amz-if-match-last-modified-time", "yesterday")]:
+        status, body = send(address, "DELETE", path, Signer().headers("DELETE", "h", path, "UNSIGNED-PAYLOAD", {name: value}))
+        assert status == 400 and b"InvalidArgument" in body
+    modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
+    document = "<Delete><Object><Key>k</Key><LastModifiedTime>%s</LastModifiedTime></Object></Delete>"
+    for text, is_deleted in [("yesterday", False), ("2020-01-01T00:00:00Z", False), (modified.strftime("%Y-%m-%dT%H:%M:%SZ"), True)]:
+        headers = Signer().headers("POST", "h", f"/{bucket}", "UNSIGNED-PAYLOAD", query="delete=")
+        status, body = send(address, "POST", f"/{bucket}?delete", headers, (document % text).encode())
+        assert status == 200 and (b"<Deleted>" in body) == is_deleted, f"{text}: {body}"
+    assert error_of(s3.get_object, Bucket=bucket, Key="k") == (404, "NoSuchKey")
+
+
+def test_a_bucket_is_in_a_region_and_not_in_a_text(s3):
+    for location in ("a b", "x" * 65, "<x>"):
+        refused = error_of(s3.create_bucket, Bucket="nowhere", CreateBucketConfiguration={"LocationConstraint": location})
+        assert refused == (400, "InvalidLocationConstraint"), location

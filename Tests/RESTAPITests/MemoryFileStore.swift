@@ -89,6 +89,10 @@ final class MemoryFileStore: FileStore {
         state.withLock { state in state.files.first { $0.record.key == id.description }?.record }
     }
 
+    func pinnedFile(_ id: FileID) async throws -> (file: ObjectRecord, pinned: PinnedBlobs)? {
+        try await file(id).map { ($0, PinnedBlobs([], in: ActiveBlobs())) }
+    }
+
     func read(_ object: ObjectRecord, range: Range<Int64>, deliver: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
         let (content, faults) = state.withLock { state in (state.files.first { $0.record.key == object.key }?.content, state.faults) }
         do {

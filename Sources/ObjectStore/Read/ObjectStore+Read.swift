@@ -11,6 +11,10 @@ extension ObjectStore {
         try await committing { try await self.metadata.object(in: self.fileBucket.id, key: id.description) }
     }
 
+    public func pinnedFile(_ id: FileID) async throws -> (file: ObjectRecord, pinned: PinnedBlobs)? {
+        try await lookingUp { try await file(id).map { ($0, pin($0)) } }
+    }
+
     public func files(after cursor: FileID?, limit: Int) async throws -> [ObjectRecord] {
         try await committing { try await self.metadata.objects(in: self.fileBucket.id, after: cursor?.description, limit: limit) }
     }

@@ -16,7 +16,11 @@ struct CrossOriginRules: Codable, Equatable {
         /// - Parameter asked: names of fields that a preflight asks for.
         func answer(origin: String, method: String, asked: [String] = []) -> Answer? {
             guard methods.contains(method), let match = origins.first(where: { Self.matches($0, origin) }) else { return nil }
-            guard asked.allSatisfy({ name in headers.contains { Self.matches($0.lowercased(), name.lowercased()) } }) else { return nil }
+            if !asked.isEmpty {
+                let patterns = headers.map { $0.lowercased() }
+                let names = asked.map { $0.lowercased() }
+                guard names.allSatisfy({ name in patterns.contains { Self.matches($0, name) } }) else { return nil }
+            }
             return Answer(rule: self, origin: match == "*" ? "*" : origin, asked: asked)
         }
 
@@ -48,6 +52,10 @@ struct CrossOriginRules: Codable, Equatable {
     }
 
     static let maximumRules = 100
+    /// Bytes of the document.
+    static let maximumBytes = 64 * 1_024
+    /// Fields that a preflight can ask for: each is held against each of a rule.
+    static let maximumAsked = 100
     private static let methods: Set<String> = ["GET", "PUT", "HEAD", "POST", "DELETE"]
 
     let rules: [Rule]

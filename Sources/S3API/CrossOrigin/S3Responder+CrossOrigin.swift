@@ -28,6 +28,9 @@ extension S3Responder {
             throw S3Error(.badRequest, "Invalid Access-Control-Request-Method: null")
         }
         let asked = call.headers["access-control-request-headers"].flatMap { $0.split(separator: ",") }.map { String($0).trimmingBlanks() }
+        guard asked.count <= CrossOriginRules.maximumAsked else {
+            throw S3Error(.badRequest, "A preflight asks for at most \(CrossOriginRules.maximumAsked) fields")
+        }
         let rules = try await bucket(for: call).documents[.cors].flatMap(CrossOriginRules.init(text:))
         guard let answer = rules?.answer(origin: origin, method: method, asked: asked.filter { !$0.isEmpty }) else {
             throw S3Error(
@@ -48,7 +51,7 @@ extension S3Responder {
 
     func putCrossOriginRules(_ call: S3Call) async throws -> HTTPResponse {
         let bucket = try await bucket(for: call).bucket
-        let rules = try CrossOriginRules(try await call.readXML("CORSConfiguration"))
+        let rules = try CrossOriginRules(try await call.readXML("CORSConfiguration", maximum: CrossOriginRules.maximumBytes))
         try await store.metadata.setDocument(.cors, of: bucket.id, to: try rules.text())
         return HTTPResponse(status: .ok)
     }

@@ -39,6 +39,17 @@ extension S3Responder {
             })
     }
 
+    /// Any region is one, but no more than a name: it is read with every request for the bucket.
+    private static func isLocation(_ text: String) -> Bool {
+        text.utf8.count <= 64
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"): true
+                default: false
+                }
+            }
+    }
+
     func createBucket(_ call: S3Call) async throws -> HTTPResponse {
         let name = call.bucketName
         guard BucketName.isValid(name), !Self.reservedNames.contains(name) else { throw S3Error(.invalidBucketName) }
@@ -47,7 +58,10 @@ extension S3Responder {
         if configuration.readableBytes > 0 {
             let element = try XMLElement.parse(configuration)
             guard element.name == "CreateBucketConfiguration" else { throw S3Error(.malformedXML) }
-            if let location = element.value("LocationConstraint"), !location.isEmpty { documents[.location] = location }
+            if let location = element.value("LocationConstraint"), !location.isEmpty {
+                guard Self.isLocation(location) else { throw S3Error(.invalidLocationConstraint) }
+                documents[.location] = location
+            }
         }
         let isLocking = call.headers.first(name: "x-amz-bucket-object-lock-enabled")?.lowercased() == "true"
         if let existing = try await store.metadata.describeBucket(named: name) {

@@ -45,7 +45,7 @@ extension S3Responder {
         let committed: CommittedVersion
         do {
             committed = try await store.metadata.completeUpload(
-                id, as: object, parts: parts, partsDigest: named.digest, condition: Conditions.ofWrite(call.headers))
+                id, as: object, parts: parts, partsDigest: named.digest, condition: try Conditions.ofWrite(call.headers))
         } catch MetadataError.conflict {
             // A part was sent again meanwhile.
             throw S3Error(.invalidPart)

@@ -11,7 +11,7 @@ extension S3Responder {
     func deleteObject(_ call: S3Call) async throws -> HTTPResponse {
         let bucket = try await bucket(for: call).bucket
         let deletion = try await delete(
-            call.key, try call.version(), in: bucket, condition: Conditions.ofWrite(call.headers), call)
+            call.key, try call.version(), in: bucket, condition: try Conditions.ofWrite(call.headers), call)
         var headers = HTTPHeaders()
         if let version = deletion.version, bucket.versioning != .off {
             if deletion.isDeleteMarker { headers.add(name: "x-amz-delete-marker", value: "true") }
@@ -60,9 +60,7 @@ extension S3Responder {
             guard !key.isEmpty else { throw S3Error(.malformedXML) }
             guard key.utf8.count <= Address.maximumKeyBytes else { throw S3Error(.keyTooLong) }
             guard call.may(version == nil ? .deleteObject : .deleteObjectVersion, key) else { throw S3Error(.accessDenied) }
-            let condition = WriteCondition(
-                ifMatch: object.value("ETag").map(Conditions.match), byteCount: object.value("Size").flatMap { Int64($0) },
-                createdAt: object.value("LastModifiedTime").flatMap { CalendarDate.timestamp(httpText: $0) })
+            let condition = try Conditions.ofDeletion(object)
             let deletion = try await delete(key, try VersionName.selector(version), in: bucket, condition: condition, call)
             return Result(key: key, version: version, isVersioned: bucket.versioning != .off, deletion: deletion, error: nil)
         } catch {

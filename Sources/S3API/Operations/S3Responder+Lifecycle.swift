@@ -25,8 +25,10 @@ extension S3Responder {
 
     /// Tells, in the header of an answer, when an object that is the latest version of its key expires.
     func addExpiration(of object: ObjectRecord, _ call: S3Call, to headers: inout HTTPHeaders) async throws {
-        guard let text = try await bucket(for: call).documents[.lifecycle],
-            let (date, rule) = try LifecycleConfiguration(document: text).expiration(of: object)
+        let description = try await bucket(for: call)
+        guard let text = description.documents[.lifecycle],
+            let (date, rule) = try lifecycles.document(text, of: description.bucket, parse: LifecycleConfiguration.init(document:))
+                .expiration(of: object)
         else { return }
         headers.add(
             name: "x-amz-expiration", value: "expiry-date=\"\(CalendarDate(date).httpText)\", rule-id=\"\(uriEncoded(rule.utf8))\"")

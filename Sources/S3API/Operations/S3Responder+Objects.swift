@@ -26,7 +26,7 @@ extension S3Responder {
         try await applyDefaultRetention(to: &attributes, call)
         let description = ObjectDescription(
             bucket: target.bucket, key: call.key, contentType: headers.contentType, userMetadata: headers.kept,
-            attributes: attributes, condition: Conditions.ofWrite(call.headers))
+            attributes: attributes, condition: try Conditions.ofWrite(call.headers))
         let (object, committed) = try await put(description, cipher: cipher, algorithms: checks.algorithms, body: body) { digest in
             try checks.verify(digest, trailer: trailer())
         }
@@ -89,7 +89,8 @@ extension S3Responder {
         }
         let part = try await part(call, of: object, headers: &headers)
         try await check(customer, for: object, in: bucket)
-        let field = call.headers.first(name: "range")
+        let isMeant = Preconditions(etag: object.etag, lastModified: object.createdAt).honoursRange(call.headers)
+        let field = isMeant ? call.headers.first(name: "range") : nil
         if part == nil, field == nil, call.headers.first(name: "x-amz-checksum-mode")?.uppercased() == "ENABLED",
             let checksum = object.attributes.checksum
         {
@@ -211,7 +212,7 @@ extension S3Responder {
         let description = ObjectDescription(
             bucket: bucket, key: call.key, contentType: replaces ? headers.contentType : source.object.contentType,
             userMetadata: replaces ? headers.kept : source.object.userMetadata, attributes: attributes,
-            condition: Conditions.ofWrite(call.headers))
+            condition: try Conditions.ofWrite(call.headers))
         let algorithm = attributes.checksum.flatMap { ChecksumAlgorithm(rawValue: $0.algorithm) }
         let (object, committed) = try await copy(source, to: description, cipher: cipher, algorithm: algorithm, call.headers)
         var fields = written(object, committed)

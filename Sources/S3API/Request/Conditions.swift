@@ -30,11 +30,34 @@ enum Conditions {
     }
 
     /// Of a write, or a deletion: looked at when it is committed.
-    static func ofWrite(_ headers: HTTPHeaders) -> WriteCondition {
+    /// - Throws: ``S3Error`` `InvalidArgument` for one that cannot be read: without it something else would be done.
+    static func ofWrite(_ headers: HTTPHeaders) throws(S3Error) -> WriteCondition {
         WriteCondition(
             ifMatch: headers.first(name: "if-match").map(match), ifNoneMatch: headers.first(name: "if-none-match").map(match),
-            byteCount: headers.first(name: "x-amz-if-match-size").flatMap { Int64($0) },
-            createdAt: headers.first(name: "x-amz-if-match-last-modified-time").flatMap { CalendarDate.timestamp(httpText: $0) })
+            byteCount: try size(headers.first(name: "x-amz-if-match-size")),
+            createdAt: try time(headers.first(name: "x-amz-if-match-last-modified-time")))
+    }
+
+    /// Of one object of a DeleteObjects.
+    /// - Throws: as ``ofWrite(_:)``.
+    static func ofDeletion(_ object: XMLElement) throws(S3Error) -> WriteCondition {
+        WriteCondition(
+            ifMatch: object.value("ETag").map(match), byteCount: try size(object.value("Size")),
+            createdAt: try time(object.value("LastModifiedTime")))
+    }
+
+    private static func size(_ text: String?) throws(S3Error) -> Int64? {
+        guard let text else { return nil }
+        guard let size = Int64(text) else { throw S3Error(.invalidArgument, "The size of a condition must be a number of bytes") }
+        return size
+    }
+
+    private static func time(_ text: String?) throws(S3Error) -> Timestamp? {
+        guard let text else { return nil }
+        guard let time = CalendarDate.timestamp(httpText: text) ?? CalendarDate.timestamp(internetText: text) else {
+            throw S3Error(.invalidArgument, "The time of a condition must be a date")
+        }
+        return time
     }
 
     static func match(_ field: String) -> WriteCondition.Match {
