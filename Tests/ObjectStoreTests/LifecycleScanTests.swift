@@ -141,9 +141,11 @@ struct LifecycleScanTests {
     func prefixes() {
         let prefixes = ["b/", "a/x", "a/", "c", "a/x/y"].map { Self.rule(.init(form: .filter, prefix: $0), expiration: .days(1)) }
         let off = Self.rule(isEnabled: false, expiration: .days(1))
-        #expect(LifecycleConfiguration(rules: prefixes + [off]).prefixes == ["a/", "b/", "c"])
-        #expect(LifecycleConfiguration(rules: prefixes + [Self.rule(expiration: .days(1))]).prefixes == [""])
-        #expect(LifecycleConfiguration(rules: [off]).prefixes == [])
+        func walked(_ rules: [LifecycleRule]) -> [String] { LifecycleConfiguration(rules: rules).prefixes(where: \.isAboutVersions) }
+        #expect(walked(prefixes + [off]) == ["a/", "b/", "c"])
+        #expect(walked(prefixes + [Self.rule(expiration: .days(1))]) == [""])
+        #expect(walked([off]) == [])
+        #expect(walked([Self.rule(uploads: 1), Self.rule(.init(form: .filter, prefix: "d"), noncurrent: .init(days: 1))]) == ["d"])
     }
 
     @Test("what a client is told: real days, the first of several rules")

@@ -144,11 +144,16 @@ struct RebuildVersionsTests {
                         $0.tags = [.init(key: "seed", value: "\(seed)")]
                     })
             }
+            // It shares the blob of the version that it is a copy of, and nothing on the nodes names it.
+            let (_, copied) = try await scene.store.copy(
+                versions[1],
+                to: ObjectDescription(
+                    bucket: bucket, key: "copy", contentType: "text/copy", userMetadata: [:], attributes: ObjectAttributes()))
             try await scene.store.takeSnapshot()
             _ = try await scene.store.setStorageClass(StorageClass("ec-2-1"), ofBucket: "anew", reencode: true)
             for object in versions { try await scene.waitUntilGone(object) }
             let report = try await scene.rebuild()
-            #expect(report[.recovered] == 2 && report[.gone] == 0 && report.entries.isEmpty, "\(report.counts)")
+            #expect(report[.recovered] == 3 && report[.gone] == 0 && report.entries.isEmpty, "\(report.counts)")
             #expect(try await scene.versions(of: "key", in: "anew") == [versions[1].version, versions[0].version])
             try await scene.cluster.startDistributor()
             for (seed, object) in zip(1...2, versions) {
@@ -157,6 +162,9 @@ struct RebuildVersionsTests {
                 #expect(kept.blobs[0].id != object.blobs[0].id && kept.blobs[0].storageClass == "ec-2-1")
                 #expect(try await scene.holds(kept, seed: UInt64(seed)))
             }
+            let copy = try #require(try await scene.version(copied.version, of: "copy", in: "anew"))
+            #expect(copy.contentType == "text/copy")
+            #expect(try await scene.holds(copy, seed: 2))
             await scene.cluster.stopDistributor()
         }
     }

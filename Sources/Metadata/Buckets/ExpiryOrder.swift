@@ -1,5 +1,3 @@
-public import Core
-
 /// A version that is to go because a rule of its bucket says so, as it was when somebody looked at it.
 public struct ExpiryOrder: Hashable, Sendable {
     public enum Kind: Hashable, Sendable, CaseIterable {

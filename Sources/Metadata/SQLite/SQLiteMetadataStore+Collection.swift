@@ -34,14 +34,7 @@ extension SQLiteMetadataStore {
 
     public func addGarbage(_ blobs: [BlobRecord], at time: Timestamp) async throws {
         try await write(isChange: { _ in false }) { transaction in
-            for blob in blobs where try transaction.row(SQL.references, [blob.id.data]) == nil {
-                try transaction.run(
-                    SQL.insertGarbage,
-                    [
-                        blob.id.data, blob.byteCount, blob.chunkSize, blob.layoutVersion, blob.storageClass,
-                        time.millisecondsSince1970,
-                    ])
-            }
+            for blob in blobs { try transaction.discardUnlessReferred(blob, at: time) }
         }
     }
 

@@ -14,16 +14,26 @@ extension SQLiteMetadataStore {
 
     public func setStorageClass(_ storageClass: String?, ofBucket name: String, order: ReencodingID?) async throws -> BucketRecord? {
         if BucketRecord.isInternal(name: name.utf8) { return nil }
+        // Outside of the transaction, for which all others wait: it is a figure to show how far the work has come.
+        let count = order == nil ? 0 : try await objectCount(ofBucket: name)
         return try await write { transaction in
             guard try transaction.run(ReencodingSQL.setStorageClass, [storageClass, Data(name.utf8)]) > 0,
                 let bucket = try transaction.row(SQL.bucket, [Data(name.utf8)])?.bucket()
             else { return nil }
             try transaction.forgetReencoding(ofBucket: bucket.id)
             if let order {
-                let count: Int64 = try transaction.row(ReencodingSQL.objectCount, [bucket.id.value])?.integer(0) ?? 0
                 try transaction.run(ReencodingSQL.insertOrder, [bucket.id.value, order.data, count])
             }
             return bucket
+        }
+    }
+
+    private func objectCount(ofBucket name: String) async throws -> Int64 {
+        try await read { database in
+            guard let bucket = try Row.fetchOne(database.cachedStatement(sql: SQL.bucket), arguments: [Data(name.utf8)])?.bucket(),
+                let row = try Row.fetchOne(database.cachedStatement(sql: ReencodingSQL.objectCount), arguments: [bucket.id.value])
+            else { return 0 }
+            return try row.integer(0)
         }
     }
 
@@ -148,7 +158,7 @@ extension WriteTransaction {
     }
 
     /// Puts a blob on the garbage list that nothing refers to.
-    fileprivate func discardUnlessReferred(_ blob: BlobRecord, at time: Timestamp) throws {
+    func discardUnlessReferred(_ blob: BlobRecord, at time: Timestamp) throws {
         guard try row(SQL.references, [blob.id.data]) == nil else { return }
         try run(
             SQL.insertGarbage,

@@ -29,10 +29,11 @@ public struct LifecycleConfiguration: Codable, Hashable, Sendable {
         return first
     }
 
-    /// The fewest beginnings of keys that cover all to which a rule applies.
-    package var prefixes: [String] {
+    /// The fewest beginnings of keys that cover all to which a rule applies that is on and `isMeant`.
+    package func prefixes(where isMeant: (LifecycleRule) -> Bool) -> [String] {
         var prefixes: [String] = []
-        for prefix in rules.filter(\.isEnabled).map({ $0.scope.prefix ?? "" }).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+        let given = rules.filter { $0.isEnabled && isMeant($0) }.map { $0.scope.prefix ?? "" }
+        for prefix in given.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             if let last = prefixes.last, prefix.utf8.starts(with: last.utf8) { continue }
             prefixes.append(prefix)
         }
@@ -134,6 +135,9 @@ public struct LifecycleRule: Codable, Hashable, Sendable {
         self.noncurrentExpiration = noncurrentExpiration
         self.abortsUploadsAfter = abortsUploadsAfter
     }
+
+    /// Whether it can have a version go.
+    package var isAboutVersions: Bool { expiration != nil || removesLoneMarkers == true || noncurrentExpiration != nil }
 }
 
 /// What counts as a day.

@@ -52,11 +52,10 @@ extension ObjectStore {
 
     private func apply(_ configuration: LifecycleConfiguration, to bucket: BucketRecord) async throws {
         let scan = LifecycleScan(configuration, day: LifecycleDay(self.configuration.lifecycleDay), now: time.now())
-        for prefix in configuration.prefixes {
-            try await expireVersions(of: bucket, prefix: prefix, scan)
-            if configuration.rules.contains(where: { $0.isEnabled && $0.abortsUploadsAfter != nil }) {
-                try await abortUploads(of: bucket, prefix: prefix, scan)
-            }
+        // A bucket can have many versions: they are gone through only when some of them may be to go.
+        for prefix in configuration.prefixes(where: \.isAboutVersions) { try await expireVersions(of: bucket, prefix: prefix, scan) }
+        for prefix in configuration.prefixes(where: { $0.abortsUploadsAfter != nil }) {
+            try await abortUploads(of: bucket, prefix: prefix, scan)
         }
     }
 

@@ -8,14 +8,11 @@ public struct AcceptedContent: Sendable {
     /// Without quotation marks.
     public let etag: String
     public let checksum: ObjectAttributes.Checksum?
-    /// How the bytes were encrypted on their way; nil when they were not, or when the description says it already.
-    public let encryption: ObjectAttributes.Encryption?
 
-    public init(byteCount: Int64, etag: String, checksum: ObjectAttributes.Checksum?, encryption: ObjectAttributes.Encryption? = nil) {
+    public init(byteCount: Int64, etag: String, checksum: ObjectAttributes.Checksum?) {
         self.byteCount = byteCount
         self.etag = etag
         self.checksum = checksum
-        self.encryption = encryption
     }
 
     /// Of bytes that are stored as they came.

@@ -1,4 +1,3 @@
-public import ErasureCoding
 public import Metadata
 
 /// What is known of an object before its bytes.

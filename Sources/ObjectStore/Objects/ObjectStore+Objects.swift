@@ -32,7 +32,6 @@ extension ObjectStore {
             let content = try accept(written.digest)
             var attributes = description.attributes
             attributes.checksum = content.checksum
-            attributes.encryption = content.encryption ?? attributes.encryption
             let record = ObjectRecord(
                 bucket: description.bucket.id, key: description.key, version: name.version, byteCount: content.byteCount, fileName: nil,
                 contentType: description.contentType, etag: content.etag,
@@ -75,7 +74,6 @@ extension ObjectStore {
         let committed = try await committing { metadata in
             try await metadata.commit(record, condition: description.condition, repairs: [])
         }
-        garbageAdded.raise()
         return (record, committed)
     }
 
@@ -123,9 +121,9 @@ extension ObjectStore {
                 do {
                     try Task.checkCancellation()
                     let value = try await commit(written)
+                    // What it replaced, if anything, the collector finds when it looks next: waking it for every write would have it go
+                    // through its whole list, and all that waits there for a node that is away.
                     noteCommitted([written])
-                    // What it replaced, if anything.
-                    garbageAdded.raise()
                     return value
                 } catch {
                     // Left alone, should the commit have come through all the same.

@@ -60,11 +60,33 @@ extension MetadataRebuild {
                 }
             }
         }
+        try await shareReplacements(among: absent, survey, order, metadata, &report)
         try await metadata.finishReencoding(order)
         // Their older versions stay; what is written from now on is not kept unless somebody asks for it.
         for name in buckets.fresh {
             guard let bucket = buckets.known[name], bucket.versioning == .enabled else { continue }
             try await metadata.setVersioning(.suspended, of: bucket.id)
+        }
+    }
+
+    /// Gives copies what was found for one of them: they share blobs, and a blob that was stored anew names one version only.
+    private func shareReplacements(
+        among absent: Set<AbsentVersion>, _ survey: Survey, _ order: ReencodingID, _ metadata: any MetadataStore,
+        _ report: inout RebuildReport
+    ) async throws {
+        for place in absent {
+            try Task.checkCancellation()
+            guard case .object(let known)? = try await metadata.version(.named(place.version), of: place.key, in: place.bucket) else {
+                continue
+            }
+            let found = try await metadata.replacements(of: known.blobs.map(\.id), by: order)
+            guard !known.blobs.isEmpty, known.blobs.allSatisfy({ found[$0.id] != nil }),
+                try await metadata.replaceBlobs(
+                    of: known, with: known.blobs.compactMap { found[$0.id] }, repairs: [], by: order, at: time.now())
+            else { continue }
+            report.add(
+                .recovered, bucket: nil, key: known.key, blob: found[known.blobs[0].id]?.id,
+                detail: "its bytes are those of a version that was stored anew")
         }
     }
 

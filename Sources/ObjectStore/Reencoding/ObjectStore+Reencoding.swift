@@ -112,6 +112,10 @@ extension ObjectStore {
         let layout = try await layout(for: wanted)
         for blob in version.blobs { activeBlobs.insert(blob.id) }
         defer { for blob in version.blobs { activeBlobs.remove(blob.id) } }
+        // It may have waited for its turn for long: if it is gone by now, or has other blobs, there is nothing to be done.
+        guard case .object(let current)? = try await metadata.version(.named(version.version), of: version.key, in: version.bucket),
+            current.blobs == version.blobs
+        else { return .unchanged }
         // Other versions, copies of this one, may have been given other blobs already.
         var replacements = try await metadata.replacements(of: version.blobs.map(\.id), by: order.id)
             .filter { isStored($0.value, as: wanted) }
