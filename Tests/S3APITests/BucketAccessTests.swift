@@ -73,7 +73,10 @@ struct BucketAccessTests {
         var attributes = ObjectAttributes()
         attributes.owner = "alice"
         attributes.accessControl = try AccessControlList([]).text(owner: "alice")
-        guard case .object(var object) = try Self.object(owner: "alice") else { return }
+        guard case .object(var object) = try Self.object(owner: "alice") else {
+            Issue.record("no object")
+            return
+        }
         object = ObjectRecord(
             bucket: object.bucket, key: object.key, version: object.version, byteCount: 0, fileName: nil, contentType: "", etag: "",
             crc32c: nil,

@@ -27,7 +27,8 @@ struct RequestTests {
         #expect(try Self.address("/").bucket == nil)
     }
 
-    @Test("a write with a sub-resource that nobody knows is not the plain write", arguments: ["new", "renameObject", "new-kind", "response"])
+    @Test(
+        "a write with a sub-resource that nobody knows is not the plain write", arguments: ["new", "renameObject", "new-kind", "response"])
     func unknownSubresources(name: String) throws {
         for method in [HTTPMethod.PUT, .DELETE, .POST] {
             for target in ["/bucket", "/bucket/key"] {

@@ -125,17 +125,17 @@ struct OTLPExporterTests {
     @Test("that a collector is away is told once, with its host and without what else is in the URL")
     func complaint() async throws {
         let log = Lines()
-        // Nobody listens on the port of what is closed again.
-        let url = try await Collector.with { _ in
-            .silence
-        } _: {
-            $0.url
-        }
-        let exporter = exporter(url.replacing("http://", with: "http://user:p4ssword@"), logger: log.logger)
-        try await running(exporter) {
-            for number in 0..<3 {
-                trace(number..<number + 1, to: exporter)
-                time.step()
+        try await Collector.with { _ in
+            .hangUp
+        } _: { collector in
+            let exporter = exporter(collector.url.replacing("http://", with: "http://user:p4ssword@"), logger: log.logger)
+            try await running(exporter) {
+                // Three batches, each of which is lost.
+                for number in 0..<3 {
+                    trace(number..<number + 1, to: exporter)
+                    time.step()
+                    _ = try await collector.next()
+                }
             }
         }
         #expect(log.all.count == 1)

@@ -102,7 +102,7 @@ struct SegmentCipher: Sendable {
 
     /// - Returns: ciphertext and tag.
     func seal(_ plain: UnsafeRawBufferPointer, index: Int64, isLast: Bool) throws -> (ciphertext: Data, tag: Data) {
-        let sealed = try AES.GCM.seal(Data(plain), using: key, nonce: Self.nonce(index, isLast: isLast))
+        let sealed = try AES.GCM.seal(plain, using: key, nonce: Self.nonce(index, isLast: isLast))
         return (sealed.ciphertext, sealed.tag)
     }
 
