@@ -15,8 +15,7 @@ struct CollectionTests {
             let store = try scene.store
             do {
                 let pinned = try await store.lookingUp {
-                    try await scene.deleteForGood(object)
-                    store.noteGarbage()
+                    try await scene.delete(version: object)
                     // The collector would have been here many times.
                     try await scheduler.sleep(for: .seconds(300))
                     return store.pin(object)

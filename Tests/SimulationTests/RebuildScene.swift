@@ -126,11 +126,16 @@ struct RebuildScene {
     }
 
     func deleteForGood(_ object: ObjectRecord) async throws {
+        try await delete(version: object)
+        try await waitUntilGone(object)
+    }
+
+    /// Makes a version garbage, and has the collector know.
+    func delete(version object: ObjectRecord) async throws {
         _ = try await cluster.metadata.delete(
             .named(object.version), of: object.key, in: object.bucket, marker: object.version, owner: nil, condition: .none,
             bypassingGovernance: false, at: scheduler.now())
         try store.noteGarbage()
-        try await waitUntilGone(object)
     }
 
     func version(_ version: VersionID, of key: String, in bucket: String) async throws -> ObjectRecord? {

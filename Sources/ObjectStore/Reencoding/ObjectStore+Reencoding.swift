@@ -114,7 +114,7 @@ extension ObjectStore {
         defer { for blob in version.blobs { activeBlobs.remove(blob.id) } }
         // It may have waited for its turn for long: if it is gone by now, or has other blobs, there is nothing to be done.
         guard case .object(let current)? = try await metadata.version(.named(version.version), of: version.key, in: version.bucket),
-            current.blobs == version.blobs
+            current.blobs.map(\.id) == version.blobs.map(\.id)
         else { return .unchanged }
         // Other versions, copies of this one, may have been given other blobs already.
         var replacements = try await metadata.replacements(of: version.blobs.map(\.id), by: order.id)
