@@ -95,12 +95,13 @@ let package = Package(
         library("Placement", ["Core"]),
         library("ErasureCoding", ["CISAL", "Core", nioCore, metrics]),
         library("Metadata", ["Core", grdb, sqlite, logging, metrics]),
-        library("ClusterProtocol", ["Core", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
+        library("DirectTransport", ["Core", nioCore, nioPosix, grpcCore]),
+        library("ClusterProtocol", ["Core", "DirectTransport", nioCore, grpcCore, grpcProtobuf, swiftProtobuf, grpcTransport]),
         library(
             "ChunkTransport",
             [
-                "Core", "ChunkStore", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
-                swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
+                "Core", "ChunkStore", "ClusterProtocol", "DirectTransport", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport,
+                grpcProtobuf, swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
             ]),
         library(
             "ObjectStore",
@@ -110,8 +111,8 @@ let package = Package(
         library(
             "StorageService",
             [
-                "Core", "ChunkTransport", "ClusterProtocol", "ErasureCoding", nioCore, nioPosix, grpcCore, grpcTransport, grpcProtobuf,
-                swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
+                "Core", "ChunkTransport", "ClusterProtocol", "DirectTransport", "ErasureCoding", nioCore, nioPosix, grpcCore,
+                grpcTransport, grpcProtobuf, swiftProtobuf, lifecycle, logging, metrics, tracing, "Traces",
             ]),
         library(
             "ClusterService",
@@ -158,6 +159,7 @@ let package = Package(
         tests("PlacementTests", ["Placement", "Core"]),
         tests("ErasureCodingTests", ["ErasureCoding", "Core", nioCore]),
         tests("MetadataTests", ["Metadata", "Core", grdb, logging]),
+        tests("DirectTransportTests", ["DirectTransport", "Core", nioCore, nioPosix, grpcCore]),
         tests(
             "ClusterTests",
             [

@@ -1,0 +1,302 @@
+public import Core
+public import GRPCCore
+internal import NIOCore
+internal import NIOPosix
+import Synchronization
+
+/// Direct connections to one server, as many as there are calls at a time; those without a call are kept for the next.
+///
+/// A connection is made when a call needs one. A call that is given up closes its own. Safe to use from any task.
+public final class DirectClientTransport: ClientTransport {
+    public typealias Bytes = DirectBytes
+
+    /// Connections kept without a call.
+    private static let maximumIdle = 32
+    private static let connectTimeout = TimeAmount.seconds(5)
+    /// After a connection could not be made, how long calls fail at once.
+    private static let pauseAfterFailure = Duration.seconds(1)
+    /// How long a server that does not know direct connections is not asked again.
+    private static let pauseAfterRefusal = Duration.seconds(60)
+    /// Bytes read at a time.
+    private static let receiveBufferSize = 512 * 1024
+    /// How long the end of a call that was answered may take to arrive.
+    private static let endingTime = TimeAmount.seconds(5)
+
+    private struct State {
+        var idle: [DirectConnection] = []
+        var inUse: [ObjectIdentifier: DirectConnection] = [:]
+        var isShutDown = false
+        var failure: (error: RPCError, at: MonotonicInstant)?
+        /// When the server last answered as one that does, or does not, know direct connections.
+        var answer: (isUnderstood: Bool, at: MonotonicInstant)?
+    }
+
+    /// The server does not know direct connections.
+    private struct NotUnderstood: Error {}
+
+    private let address: HostPort
+    private let maximumMessageSize: Int
+    private let time: any TimeSource
+    private let state = Mutex(State())
+    private let stopped = Signal()
+
+    public let retryThrottle: RetryThrottle? = nil
+
+    /// - Parameters:
+    ///   - address: of the server; a name is looked up whenever a connection is made.
+    ///   - maximumMessageSize: bytes of a message that is taken.
+    public init(to address: HostPort, maximumMessageSize: Int, time: any TimeSource) {
+        self.address = address
+        self.maximumMessageSize = maximumMessageSize
+        self.time = time
+    }
+
+    /// Whether the server knows direct connections, which it is asked where that is not known yet. One that cannot be reached does, until
+    /// it says otherwise.
+    public func isUnderstood() async -> Bool {
+        if let known = state.withLock({ $0.answer }) {
+            if known.isUnderstood { return true }
+            if time.monotonicNow() - known.at < Self.pauseAfterRefusal { return false }
+        }
+        do {
+            keep(try await take())
+            return true
+        } catch let error as RPCError {
+            return !(error.cause is NotUnderstood)
+        } catch {
+            return true
+        }
+    }
+
+    public func config(forMethod descriptor: MethodDescriptor) -> MethodConfig? { nil }
+
+    /// Waits for the shutdown; when the task is cancelled all calls are cut off.
+    public func connect() async throws {
+        defer { closeAll() }
+        try await stopped.wait()
+        while state.withLock({ !$0.inUse.isEmpty }) { try await stopped.wait() }
+    }
+
+    public func beginGracefulShutdown() {
+        let idle = state.withLock { state in
+            state.isShutDown = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for connection in idle { connection.close() }
+        stopped.raise()
+    }
+
+    private func closeAll() {
+        let connections = state.withLock { state in
+            state.isShutDown = true
+            defer { state.idle = [] }
+            return state.idle + state.inUse.values
+        }
+        for connection in connections { connection.close() }
+    }
+
+    public func withStream<Value: Sendable>(
+        descriptor: MethodDescriptor, options: CallOptions,
+        _ body: (_ stream: RPCStream<Inbound, Outbound>, _ context: ClientContext) async throws -> Value
+    ) async throws -> Value {
+        let connection = try await take()
+        let call = DirectCall(on: connection)
+        let stream = RPCStream(
+            descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: DirectResponses(call: call)),
+            outbound: RPCWriter.Closable(wrapping: DirectRequestWriter(call: call, method: descriptor)))
+        let context = ClientContext(
+            descriptor: descriptor, remotePeer: connection.channel.remoteAddress.map { "\($0)" } ?? "",
+            localPeer: connection.channel.localAddress.map { "\($0)" } ?? "")
+        do {
+            let value = try await body(stream, context)
+            await giveBack(connection, after: call)
+            return value
+        } catch {
+            discard(connection)
+            throw error
+        }
+    }
+
+    // MARK: Connections
+
+    private func take() async throws -> DirectConnection {
+        let now = time.monotonicNow()
+        let kept = try state.withLock { state throws -> DirectConnection? in
+            if state.isShutDown { throw RPCError(code: .failedPrecondition, message: "shut down") }
+            while let connection = state.idle.popLast() {
+                guard connection.channel.isActive else { continue }
+                state.inUse[ObjectIdentifier(connection)] = connection
+                return connection
+            }
+            if let failure = state.failure, now - failure.at < Self.pauseAfterFailure { throw failure.error }
+            return nil
+        }
+        if let kept { return kept }
+        do {
+            let connection = try await dial()
+            let isUnderstood = try await opened(connection)
+            let answeredAt = time.monotonicNow()
+            let isWanted = state.withLock { state in
+                state.failure = nil
+                state.answer = (isUnderstood, answeredAt)
+                if !state.isShutDown { state.inUse[ObjectIdentifier(connection)] = connection }
+                return !state.isShutDown
+            }
+            guard isUnderstood, isWanted else {
+                discard(connection)
+                throw isUnderstood
+                    ? RPCError(code: .failedPrecondition, message: "shut down")
+                    : RPCError(code: .unavailable, message: "the server does not know direct connections", cause: NotUnderstood())
+            }
+            return connection
+        } catch let error as RPCError {
+            throw error
+        } catch {
+            let failure = RPCError(code: .unavailable, message: "\(error)", cause: error)
+            let failedAt = time.monotonicNow()
+            state.withLock { $0.failure = (failure, failedAt) }
+            throw failure
+        }
+    }
+
+    private func opened(_ connection: DirectConnection) async throws -> Bool {
+        let deadline = connection.channel.eventLoop.scheduleTask(in: Self.connectTimeout) { connection.close() }
+        defer { deadline.cancel() }
+        return try await withTaskCancellationHandler {
+            try await connection.opened.get()
+        } onCancel: {
+            connection.close()
+        }
+    }
+
+    private func dial() async throws -> DirectConnection {
+        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connectTimeout(Self.connectTimeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A machine that has gone says nothing.
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBufferSize))
+            .channelOption(.maxMessagesPerRead, value: 2)
+        let initialize: @Sendable (any Channel) -> EventLoopFuture<DirectConnection> = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try DirectConnection.make(
+                    on: channel, opening: DirectProtocol.opening, expected: DirectProtocol.opening,
+                    maximumMessageSize: self.maximumMessageSize)
+            }
+        }
+        if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
+            return try await bootstrap.connect(to: literal, channelInitializer: initialize)
+        }
+        return try await bootstrap.connect(host: address.host, port: address.port, channelInitializer: initialize)
+    }
+
+    /// Keeps a connection whose call has come to its end on both sides.
+    private func giveBack(_ connection: DirectConnection, after call: DirectCall) async {
+        // The end of an answer follows the last that its reader takes; a caller that took less does without the connection.
+        let deadline = connection.channel.eventLoop.scheduleTask(in: Self.endingTime) { connection.close() }
+        defer { deadline.cancel() }
+        guard await call.hasEnded() else { return discard(connection) }
+        keep(connection)
+    }
+
+    /// Keeps a connection without a call.
+    private func keep(_ connection: DirectConnection) {
+        let isKept = state.withLock { state in
+            state.inUse[ObjectIdentifier(connection)] = nil
+            guard !state.isShutDown, state.idle.count < Self.maximumIdle else { return false }
+            state.idle.append(connection)
+            return true
+        }
+        guard !isKept else { return }
+        connection.close()
+        noteEnd()
+    }
+
+    private func discard(_ connection: DirectConnection) {
+        connection.close()
+        state.withLock { $0.inUse[ObjectIdentifier(connection)] = nil }
+        noteEnd()
+    }
+
+    private func noteEnd() { if state.withLock({ $0.isShutDown && $0.inUse.isEmpty }) { stopped.raise() } }
+}
+
+/// A call as its caller sees it.
+private final class DirectCall: Sendable {
+    private struct State {
+        var hasAsked = false
+        var hasAnswer = false
+    }
+
+    let connection: DirectConnection
+    private let state = Mutex(State())
+
+    init(on connection: DirectConnection) { self.connection = connection }
+
+    func next() async throws -> RPCResponsePart<DirectBytes>? {
+        if state.withLock({ $0.hasAnswer }) { return nil }
+        switch try await connection.calling({ try await $0.next() }) {
+        case .metadata(let metadata): return .metadata(metadata)
+        case .message(let message): return .message(message)
+        case .status(let status, let metadata):
+            state.withLock { $0.hasAnswer = true }
+            return .status(status, metadata)
+        case .call, .end: throw RPCError(code: .internalError, message: "not what follows in an answer")
+        }
+    }
+
+    func finish() async {
+        do {
+            try await connection.send(.end)
+            state.withLock { $0.hasAsked = true }
+        } catch {
+            connection.close()
+        }
+    }
+
+    /// Waits for the end of the answer, if nothing else is to come.
+    /// - Returns: whether both sides have said all.
+    func hasEnded() async -> Bool {
+        guard state.withLock({ $0.hasAsked }) else { return false }
+        if state.withLock({ $0.hasAnswer }) { return true }
+        guard case .status? = try? await connection.next() else { return false }
+        return true
+    }
+}
+
+private struct DirectResponses: AsyncSequence, Sendable {
+    typealias Element = RPCResponsePart<DirectBytes>
+
+    let call: DirectCall
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let call: DirectCall
+        func next() async throws -> Element? { try await call.next() }
+        func next(isolation actor: isolated (any Actor)?) async throws -> Element? { try await call.next() }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(call: call) }
+}
+
+private struct DirectRequestWriter: ClosableRPCWriterProtocol {
+    typealias Element = RPCRequestPart<DirectBytes>
+
+    let call: DirectCall
+    let method: MethodDescriptor
+
+    func write(_ part: Element) async throws {
+        try await call.connection.calling {
+            switch part {
+            case .metadata(let metadata): try await $0.send(.call(method: method.fullyQualifiedMethod, metadata: metadata))
+            case .message(let message): try await $0.send(.message(message))
+            }
+        }
+    }
+
+    func write(contentsOf parts: some Sequence<Element>) async throws { for part in parts { try await write(part) } }
+
+    func finish() async { await call.finish() }
+
+    func finish(throwing error: any Error) async { call.connection.close() }
+}

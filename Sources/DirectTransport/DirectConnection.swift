@@ -1,0 +1,291 @@
+internal import Core
+internal import GRPCCore
+internal import NIOCore
+import Synchronization
+
+/// One end of a direct connection, for the tasks that work with it: frames in and out, with back-pressure both ways.
+///
+/// One task sends and one takes at a time. Safe to use from any thread.
+final class DirectConnection: Sendable {
+    /// The connection has gone, or was given up.
+    struct Closed: Error {}
+
+    /// Frames that wait to be taken. Until there is room again nothing more is read.
+    private static let framesAhead = 1
+    /// Bytes that wait to be sent before ``send(_:)`` waits.
+    private static let bytesAhead = 1024 * 1024
+
+    private struct Outbound {
+        var waiting = 0
+        var isClosed = false
+        /// Waits until no more than `limit` bytes wait.
+        var sender: (limit: Int, continuation: CheckedContinuation<Void, any Error>)?
+    }
+
+    let channel: any Channel
+    /// Whether the other end has said first what it should have. Fails with ``Closed``.
+    let opened: EventLoopFuture<Bool>
+    private let handler: NIOLoopBound<DirectHandler>
+    private let frames = BoundedQueue<DirectFrame>(capacity: DirectConnection.framesAhead)
+    private let outbound = Mutex(Outbound())
+    /// Whether the handler has something for the queue, or wants to read, and waits for room in it.
+    private let isHeldBack = Atomic(false)
+
+    /// Makes a channel a direct connection. On its event loop.
+    /// - Parameters:
+    ///   - opening: what this end has to say first.
+    ///   - expected: what the other end has to say first.
+    static func make(
+        on channel: any Channel, after predecessor: (any ChannelHandler)? = nil, opening: [UInt8], expected: [UInt8],
+        maximumMessageSize: Int
+    ) throws -> DirectConnection {
+        let handler = DirectHandler(
+            opening: opening, expected: expected, maximumMessageSize: maximumMessageSize,
+            opened: channel.eventLoop.makePromise(of: Bool.self))
+        let connection = DirectConnection(channel, handler)
+        handler.connection = connection
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(handler, position: predecessor.map { .after($0) } ?? .last)
+        return connection
+    }
+
+    private init(_ channel: any Channel, _ handler: DirectHandler) {
+        self.channel = channel
+        self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        opened = handler.opened.futureResult
+    }
+
+    /// Nobody takes any more: ``next()`` throws ``Closed``, whoever waits in it too. What was sent goes on its way.
+    func stopTaking() { frames.cancel() }
+
+    /// Nobody takes or sends any more. What waits to be sent is dropped.
+    func close() {
+        stopTaking()
+        channel.close(promise: nil)
+    }
+
+    // MARK: Taking
+
+    /// The next frame.
+    /// - Throws: ``Closed``, or `CancellationError`.
+    func next() async throws -> DirectFrame {
+        let frame: DirectFrame?
+        do {
+            if let queued = frames.nextIfQueued() { frame = queued } else { frame = try await frames.next() }
+        } catch is BoundedQueue<DirectFrame>.Cancelled {
+            throw Closed()
+        }
+        if isHeldBack.exchange(false, ordering: .sequentiallyConsistent) { channel.eventLoop.execute { self.handler.value.goOn() } }
+        guard let frame else { throw Closed() }
+        return frame
+    }
+
+    /// Takes a frame from the handler. On the event loop.
+    /// - Returns: false when there is no room: the handler is asked to ``DirectHandler/goOn()`` when there is.
+    fileprivate func offer(_ frame: DirectFrame) -> Bool {
+        // Whoever took no more has closed the connection.
+        if (try? frames.offer(frame)) ?? true { return true }
+        isHeldBack.store(true, ordering: .sequentiallyConsistent)
+        // Room may have come about in between.
+        guard !frames.isFull, isHeldBack.exchange(false, ordering: .sequentiallyConsistent) else { return false }
+        return (try? frames.offer(frame)) ?? true
+    }
+
+    /// Whether to read on. On the event loop.
+    fileprivate func hasRoom() -> Bool {
+        if !frames.isFull { return true }
+        isHeldBack.store(true, ordering: .sequentiallyConsistent)
+        return !frames.isFull && isHeldBack.exchange(false, ordering: .sequentiallyConsistent)
+    }
+
+    fileprivate func finish() {
+        frames.finish(throwing: Closed())
+        let sender = outbound.withLock { outbound in
+            outbound.isClosed = true
+            defer { outbound.sender = nil }
+            return outbound.sender
+        }
+        sender?.continuation.resume(throwing: Closed())
+    }
+
+    // MARK: Sending
+
+    /// Sends frames, in order, with as few system calls as may be; returns when not too much of them waits to be sent.
+    /// - Throws: ``Closed``, or `CancellationError`.
+    func send(_ frames: DirectFrame...) async throws {
+        let buffers = frames.flatMap { $0.encoded() }
+        let byteCount = buffers.reduce(0) { $0 + $1.readableBytes }
+        let mustWait = try outbound.withLock { outbound in
+            if outbound.isClosed { throw Closed() }
+            outbound.waiting += byteCount
+            return outbound.waiting > Self.bytesAhead
+        }
+        channel.eventLoop.execute { self.handler.value.write(buffers, byteCount) }
+        if mustWait { try await waitUntilSent(butFor: Self.bytesAhead) }
+    }
+
+    /// Waits until no more than `limit` bytes wait to be sent.
+    /// - Throws: ``Closed``, or `CancellationError`.
+    func waitUntilSent(butFor limit: Int) async throws {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let outcome: Result<Void, any Error>? = outbound.withLock { outbound in
+                    if outbound.isClosed { return .failure(Closed()) }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if outbound.waiting <= limit { return .success(()) }
+                    outbound.sender = (limit, continuation)
+                    return nil
+                }
+                if let outcome { continuation.resume(with: outcome) }
+            }
+        } onCancel: {
+            let sender = outbound.withLock { outbound in
+                defer { outbound.sender = nil }
+                return outbound.sender
+            }
+            sender?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    fileprivate func noteSent(_ byteCount: Int) {
+        let sender = outbound.withLock { outbound -> CheckedContinuation<Void, any Error>? in
+            outbound.waiting -= byteCount
+            guard let sender = outbound.sender, outbound.waiting <= sender.limit else { return nil }
+            outbound.sender = nil
+            return sender.continuation
+        }
+        sender?.resume()
+    }
+}
+
+/// The part of a connection on its event loop.
+final class DirectHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    fileprivate var connection: DirectConnection?
+    private let opening: [UInt8]
+    private let expected: [UInt8]
+    fileprivate let opened: EventLoopPromise<Bool>
+    private var context: ChannelHandlerContext?
+    private var decoder: DirectDecoder
+    /// What the other end has said of ``expected``; nil when it was that.
+    private var heard: [UInt8]? = []
+    /// Came in and not cut into frames yet, or one that there was no room for.
+    private var unread = ByteBuffer()
+    private var frame: DirectFrame?
+    private var isReadWithheld = false
+    private var isFlushDue = false
+    private var isClosed = false
+
+    fileprivate init(opening: [UInt8], expected: [UInt8], maximumMessageSize: Int, opened: EventLoopPromise<Bool>) {
+        self.opening = opening
+        self.expected = expected
+        self.opened = opened
+        decoder = DirectDecoder(maximumMessageSize: maximumMessageSize)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { open(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { open(context) }
+
+    private func open(_ context: ChannelHandlerContext) { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: opening)), promise: nil) }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        isClosed = true
+        deliver()
+    }
+
+    // Nothing of what happens is of interest to a handler behind this one.
+
+    func channelInactive(context: ChannelHandlerContext) {
+        isClosed = true
+        deliver()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {}
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        guard isOpened(by: &bytes) else { return }
+        if unread.readableBytes == 0 { unread = bytes } else { unread.writeImmutableBuffer(bytes) }
+        deliver()
+    }
+
+    /// Reads what the other end says first.
+    /// - Returns: whether that was all.
+    private func isOpened(by bytes: inout ByteBuffer) -> Bool {
+        guard var heard else { return true }
+        heard += bytes.readBytes(length: min(bytes.readableBytes, expected.count - heard.count)) ?? []
+        guard expected.starts(with: heard) else {
+            opened.succeed(false)
+            context?.close(promise: nil)
+            return false
+        }
+        self.heard = heard.count == expected.count ? nil : heard
+        guard self.heard == nil else { return false }
+        opened.succeed(true)
+        return true
+    }
+
+    /// Hands over all that there is room for.
+    private func deliver() {
+        guard let connection else { return }
+        do {
+            while true {
+                if frame == nil { frame = try decoder.next(from: &unread) }
+                guard let next = frame else { break }
+                frame = nil
+                guard connection.offer(next) else {
+                    frame = next
+                    return
+                }
+            }
+        } catch {
+            // What follows has no meaning.
+            unread.clear()
+            isClosed = true
+            context?.close(promise: nil)
+        }
+        guard isClosed else { return }
+        self.connection = nil
+        connection.finish()
+        opened.fail(DirectConnection.Closed())
+    }
+
+    /// There is room again.
+    fileprivate func goOn() {
+        deliver()
+        guard frame == nil, isReadWithheld, let context, connection?.hasRoom() == true else { return }
+        isReadWithheld = false
+        context.read()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if frame == nil, connection?.hasRoom() ?? true { context.read() } else { isReadWithheld = true }
+    }
+
+    fileprivate func write(_ buffers: [ByteBuffer], _ byteCount: Int) {
+        guard let context, let connection, !isClosed else { return }
+        for buffer in buffers.dropLast() { context.write(wrapOutboundOut(buffer), promise: nil) }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in connection.noteSent(byteCount) }
+        context.write(wrapOutboundOut(buffers[buffers.count - 1]), promise: promise)
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        // Behind all that was sent with it.
+        context.eventLoop.assumeIsolated().execute {
+            self.isFlushDue = false
+            self.context?.flush()
+        }
+    }
+}
