@@ -1,6 +1,7 @@
 public import ChunkTransport
 internal import ClusterProtocol
 public import Core
+internal import DirectTransport
 package import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 public import Logging
@@ -13,6 +14,7 @@ public final class ClusterServer: Service {
 
     private let transport: Transport
     private let server: GRPCServer<Transport>
+    private let directServer: GRPCServer<DirectServerTransport>
     private let health: HealthService
     private let gate = CallGate()
     private let stopping = Signal()
@@ -31,10 +33,17 @@ public final class ClusterServer: Service {
         maximumFragmentSize: Int = TransportLimits.maximumFragmentSize, time: any TimeSource = SystemTime(), logger: Logger
     ) {
         self.init(
-            services: [NodeService(node: node), FragmentTransferService(node: node, maximumFragmentSize: maximumFragmentSize)],
+            services: Self.services(of: node, maximumFragmentSize: maximumFragmentSize),
             names: [Chunkflow_Storage_V1_StorageNode.descriptor, FragmentTransfer.service],
             interceptors: [RefusalLogInterceptor(.strangers, time: time, logger: logger)], listen: listen, secret: secret,
             shutdownTimeout: shutdownTimeout, time: time, logger: logger)
+    }
+
+    /// What a storage node is called by.
+    package static func services(
+        of node: any ChunkTransport, maximumFragmentSize: Int = TransportLimits.maximumFragmentSize
+    ) -> [any RegistrableRPCService] {
+        [NodeService(node: node), FragmentTransferService(node: node, maximumFragmentSize: maximumFragmentSize)]
     }
 
     /// A server that answers health checks only.
@@ -48,15 +57,19 @@ public final class ClusterServer: Service {
     /// - Parameters:
     ///   - names: of the services, for health checks.
     ///   - interceptors: passed by every call but health checks, before the guards.
+    ///   - takesDirectConnections: false for tests, as a server of an earlier version.
     package init(
         services: [any RegistrableRPCService], names: [ServiceDescriptor], interceptors: [any ServerInterceptor] = [], listen: HostPort,
-        secret: String?, shutdownTimeout: Duration, time: any TimeSource, logger: Logger
+        secret: String?, shutdownTimeout: Duration, time: any TimeSource, logger: Logger, takesDirectConnections: Bool = true
     ) {
         health = HealthService(services: Set(names.map(\.fullyQualifiedService)))
         self.shutdownTimeout = shutdownTimeout
         self.time = time
         self.logger = logger
+        let direct = DirectServerTransport(maximumMessageSize: TransferFrame.maximumSize)
         let config = Transport.Config.defaults { config in
+            // Both kinds of connections come in at one address.
+            if takesDirectConnections { config.channelDebuggingCallbacks.onAcceptTCPConnection = { direct.sort($0) } }
             config.http2.maxFrameSize = ClusterTransportSettings.frameSize
             config.http2.targetWindowSize = ClusterTransportSettings.windowSize
             config.http2.maxConcurrentStreams = ClusterTransportSettings.maximumConcurrentStreams
@@ -80,6 +93,7 @@ public final class ClusterServer: Service {
             ]
         let pipeline = guards.map { ConditionalInterceptor.apply($0, to: .allExcluding(services: open, methods: [])) }
         server = GRPCServer(transport: transport, services: services + [health], interceptorPipeline: pipeline)
+        directServer = GRPCServer(transport: direct, services: services + [health], interceptorPipeline: pipeline)
     }
 
     /// Where it listens, as soon as it does.
@@ -100,7 +114,13 @@ public final class ClusterServer: Service {
     /// Serves until it is shut down. Calls in progress then have the shutdown's time to finish; new ones are refused with
     /// ``NodeError/shuttingDown``.
     public func run() async throws {
-        let serving = Task { try await server.serve() }
+        let serving = Task {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.directServer.serve() }
+                defer { self.directServer.beginGracefulShutdown() }
+                try await self.server.serve()
+            }
+        }
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await serving.value }
@@ -124,6 +144,7 @@ public final class ClusterServer: Service {
             return
         }
         server.beginGracefulShutdown()
+        directServer.beginGracefulShutdown()
         try await time.sleep(for: Self.closingTime)
     }
 
@@ -132,6 +153,7 @@ public final class ClusterServer: Service {
     private func cutWhenCancelled(_ serving: Task<Void, any Error>) async {
         try? await Signal().wait()
         server.beginGracefulShutdown()
+        directServer.beginGracefulShutdown()
         let cut = Task {
             try? await time.sleep(for: Self.cuttingTime)
             serving.cancel()

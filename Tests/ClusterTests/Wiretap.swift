@@ -56,6 +56,12 @@ final class Wiretap: Sendable {
 
     var address: String { "127.0.0.1:\(listener.localAddress?.port ?? 0)" }
 
+    /// Connections that are open.
+    var connections: Int { state.channels.count { $0.isActive } / 2 }
+
+    /// Connections that were made since the last ``cut()``.
+    var connectionsMade: Int { state.channels.count / 2 }
+
     /// From now on nothing arrives any more, in either direction, as when a machine has lost its power.
     func swallow() { state.swallow() }
 

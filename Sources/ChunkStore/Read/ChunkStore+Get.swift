@@ -3,7 +3,7 @@ internal import NIOCore
 
 extension ChunkStore {
     /// Payload that one read takes from the disk, and the size of the pieces delivered.
-    private static let readByteCount = 512 * 1024
+    private static let readByteCount = Piece.maximumSize
 
     /// Reads a fragment, verified block by block.
     ///

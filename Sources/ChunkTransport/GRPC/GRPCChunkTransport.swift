@@ -1,5 +1,6 @@
 internal import ClusterProtocol
 public import Core
+internal import DirectTransport
 public import ErasureCoding
 internal import Foundation
 internal import GRPCCore
@@ -9,7 +10,8 @@ internal import NIOCore
 internal import SwiftProtobuf
 import Synchronization
 
-/// A storage node across the network. One HTTP/2 connection, made when it is first needed and again whenever it was lost.
+/// A storage node across the network. One HTTP/2 connection, made when it is first needed and again whenever it was lost; fragments travel
+/// over direct connections, where the node takes them.
 ///
 /// A peer breaks a connection on which 200 streams were reset within 30 s (a guard against HTTP/2 rapid reset, not to be
 /// set), with all calls on it. Calls that are given up reset theirs, so before that many a new connection takes its place.
@@ -36,6 +38,8 @@ public final class GRPCChunkTransport: ChunkTransport {
     private let timeouts: TransportTimeouts
     private let time: any TimeSource
     private let state: Mutex<State>
+    private let direct: DirectClientTransport
+    private let directClient: GRPCClient<DirectClientTransport>
     private let opened: AsyncStream<NodeConnection>
     private let opening: AsyncStream<NodeConnection>.Continuation
 
@@ -62,6 +66,8 @@ public final class GRPCChunkTransport: ChunkTransport {
         self.timeouts = timeouts
         self.time = time
         metadata = ClusterMetadata.ofCall(secret: secret, version: protocolVersion)
+        direct = DirectClientTransport(to: parsed, maximumMessageSize: TransferFrame.maximumSize, time: time)
+        directClient = GRPCClient(transport: direct, interceptors: [TracePropagation(), RequestPropagation()])
         (opened, opening) = AsyncStream.makeStream()
         do {
             let connection = try NodeConnection(to: parsed, time: time)
@@ -92,6 +98,7 @@ public final class GRPCChunkTransport: ChunkTransport {
     /// Keeps the connection until ``shutDown()``.
     public func run() async {
         await withDiscardingTaskGroup { group in
+            group.addTask { [directClient] in try? await directClient.runConnections() }
             // What goes wrong with a connection is told to the calls that needed it.
             for await connection in opened { group.addTask { try? await connection.client.runConnections() } }
         }
@@ -105,6 +112,7 @@ public final class GRPCChunkTransport: ChunkTransport {
         }
         opening.finish()
         connection.client.beginGracefulShutdown()
+        directClient.beginGracefulShutdown()
     }
 
     // MARK: Fragments
@@ -133,10 +141,7 @@ public final class GRPCChunkTransport: ChunkTransport {
             // For a connection.
             watch.begin()
             do {
-                let stored = try await client.clientStreaming(
-                    request: request, descriptor: FragmentTransfer.put, serializer: TransferFrameSerializer(),
-                    deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_PutResponse>(), options: self.options(timeout: nil)
-                ) { response in
+                let stored = try await client.put(request, self.options(timeout: nil)) { response in
                     // Whatever the answer: nothing more needs to be sent.
                     pieces.cancel()
                     try await progress.waitForEnd(atMost: Self.endingTime, time: self.time)
@@ -159,18 +164,15 @@ public final class GRPCChunkTransport: ChunkTransport {
             $0.name = Wire.name(id)
             if let range { $0.range = Wire.range(range) }
         }
-        return try await streaming { client, watch in
+        let get: @Sendable (any FragmentClient, StallWatch) async throws -> FragmentInfo = { client, watch in
             watch.begin()
-            return try await client.serverStreaming(
-                request: ClientRequest(message: request, metadata: self.metadata), descriptor: FragmentTransfer.get,
-                serializer: ProtobufSerializer<Chunkflow_Storage_V1_GetRequest>(), deserializer: TransferFrameDeserializer(),
-                options: self.options(timeout: nil)
-            ) { response in
-                let (info, byteCount) = try await Self.receive(id, response.messages, watch: watch, deliver: deliver)
+            return try await client.get(ClientRequest(message: request, metadata: self.metadata), self.options(timeout: nil)) { frames in
+                let (info, byteCount) = try await Self.receive(id, frames, watch: watch, deliver: deliver)
                 guard info.id == id, byteCount == Self.byteCount(of: range, in: info) else { throw NodeError.damagedInTransit(id) }
                 return info
             }
         }
+        return try await streaming(get)
     }
 
     /// Bytes of the whole blocks that a read delivers.
@@ -294,7 +296,7 @@ public final class GRPCChunkTransport: ChunkTransport {
             ) async throws -> Response
     ) async throws -> Response {
         let limit = timeout ?? timeouts.call
-        return try await translating(isStream: false) { connection in
+        return try await translating(mayReset: nil) { connection in
             let node = Chunkflow_Storage_V1_StorageNode.Client(wrapping: connection.client)
             // gRPC's own timeout begins with the stream; ours covers the wait for a connection too.
             return try await withDeadline(limit, time: self.time) { try await call(node, self.metadata, self.options(timeout: limit)) }
@@ -302,21 +304,26 @@ public final class GRPCChunkTransport: ChunkTransport {
     }
 
     private func streaming<Value: Sendable>(
-        _ body: @escaping @Sendable (NodeConnection.Client, StallWatch) async throws -> Value
+        _ body: @escaping @Sendable (any FragmentClient, StallWatch) async throws -> Value
     ) async throws -> Value {
-        try await translating(isStream: true) { connection in
-            try await StallWatch.run(limit: self.timeouts.stall, time: self.time) { try await body(connection.client, $0) }
+        // Not by a node of an earlier version, nor by something in between that takes HTTP/2 only.
+        let isDirect = await direct.isUnderstood()
+        return try await translating(mayReset: !isDirect) { connection in
+            try await StallWatch.run(limit: self.timeouts.stall, time: self.time) { watch in
+                if isDirect { try await body(self.directClient, watch) } else { try await body(connection.client, watch) }
+            }
         }
     }
 
     /// Every way in which a call can end badly, as ``NodeError``; what the caller's side threw, and cancellation, as they are.
-    private func translating<Value>(isStream: Bool, _ body: (NodeConnection) async throws -> Value) async throws -> Value {
+    /// - Parameter mayReset: whether a failure may have reset a stream of the HTTP/2 connection; nil for a short call: one that was answered
+    ///   has ended its stream in order.
+    private func translating<Value>(mayReset: Bool?, _ body: (NodeConnection) async throws -> Value) async throws -> Value {
         let connection = connection
         do {
             return try await body(connection)
         } catch {
-            // A short call that was answered has ended its stream in order; all others may have reset theirs.
-            if isStream || !(error is RPCError) { countReset(on: connection) }
+            if mayReset ?? !(error is RPCError) { countReset(on: connection) }
             if Task.isCancelled { throw CancellationError() }
             switch error {
             case let error as CallerFailed: throw error.underlying
@@ -337,5 +344,39 @@ public final class GRPCChunkTransport: ChunkTransport {
 
     private func unreachable(_ detail: String, on connection: NodeConnection) -> NodeError {
         .unreachable(address: address, detail: connection.failed(detail))
+    }
+}
+
+/// A client of the methods that carry fragments, whatever its transport.
+private protocol FragmentClient: Sendable {
+    func put(
+        _ request: StreamingClientRequest<TransferFrame>, _ options: CallOptions,
+        _ receive: @escaping @Sendable (ClientResponse<Chunkflow_Storage_V1_PutResponse>) async throws -> FragmentInfo
+    ) async throws -> FragmentInfo
+
+    func get(
+        _ request: ClientRequest<Chunkflow_Storage_V1_GetRequest>, _ options: CallOptions,
+        _ receive: @escaping @Sendable (RPCAsyncSequence<TransferFrame, any Error>) async throws -> FragmentInfo
+    ) async throws -> FragmentInfo
+}
+
+extension GRPCClient: FragmentClient {
+    fileprivate func put(
+        _ request: StreamingClientRequest<TransferFrame>, _ options: CallOptions,
+        _ receive: @escaping @Sendable (ClientResponse<Chunkflow_Storage_V1_PutResponse>) async throws -> FragmentInfo
+    ) async throws -> FragmentInfo {
+        try await clientStreaming(
+            request: request, descriptor: FragmentTransfer.put, serializer: TransferFrameSerializer(),
+            deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_PutResponse>(), options: options, onResponse: receive)
+    }
+
+    fileprivate func get(
+        _ request: ClientRequest<Chunkflow_Storage_V1_GetRequest>, _ options: CallOptions,
+        _ receive: @escaping @Sendable (RPCAsyncSequence<TransferFrame, any Error>) async throws -> FragmentInfo
+    ) async throws -> FragmentInfo {
+        try await serverStreaming(
+            request: request, descriptor: FragmentTransfer.get, serializer: ProtobufSerializer<Chunkflow_Storage_V1_GetRequest>(),
+            deserializer: TransferFrameDeserializer(), options: options
+        ) { try await receive($0.messages) }
     }
 }

@@ -1,4 +1,5 @@
 public import Core
+internal import DirectTransport
 public import GRPCCore
 internal import NIOCore
 
@@ -43,6 +44,9 @@ public struct TransferFrameSerializer: MessageSerializer {
             }
         case .piece(let piece):
             let prefix = 1 + 2 + 4 * piece.checksums.count
+            if let gathered = Bytes.self as? any GatheredBytes.Type {
+                return gathered.init(head: head(of: piece), payload: piece.bytes) as! Bytes
+            }
             return fill(prefix + piece.bytes.readableBytes) { bytes in
                 bytes[0] = TransferFrame.pieceTag
                 bytes.storeBytes(of: UInt16(piece.checksums.count).littleEndian, toByteOffset: 1, as: UInt16.self)
@@ -56,6 +60,14 @@ public struct TransferFrameSerializer: MessageSerializer {
         }
     }
 
+    private func head(of piece: Piece) -> ByteBuffer {
+        var head = ByteBufferAllocator().buffer(capacity: 1 + 2 + 4 * piece.checksums.count)
+        head.writeInteger(TransferFrame.pieceTag)
+        head.writeInteger(UInt16(piece.checksums.count), endianness: .little)
+        for checksum in piece.checksums { head.writeInteger(checksum, endianness: .little) }
+        return head
+    }
+
     private func fill<Bytes: GRPCContiguousBytes>(_ count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void) -> Bytes {
         var bytes = Bytes(repeating: 0, count: count)
         bytes.withUnsafeMutableBytes { body($0) }
@@ -67,7 +79,11 @@ public struct TransferFrameDeserializer: MessageDeserializer {
     public init() {}
 
     public func deserialize<Bytes: GRPCContiguousBytes>(_ serialized: Bytes) throws -> TransferFrame {
-        try serialized.withUnsafeBytes { bytes in
+        if let gathered = serialized as? any GatheredBytes {
+            let (head, payload) = gathered.parts
+            if head.readableBytes > 0 { return .piece(try piece(head: head, payload: payload)) }
+        }
+        return try serialized.withUnsafeBytes { bytes in
             switch bytes.first {
             case TransferFrame.headerTag: return .header(Array(bytes.dropFirst()))
             case TransferFrame.endTag:
@@ -79,6 +95,18 @@ public struct TransferFrameDeserializer: MessageDeserializer {
             default: throw MalformedFrame()
             }
         }
+    }
+
+    /// A piece whose bytes need not be copied.
+    private func piece(head: ByteBuffer, payload: ByteBuffer) throws -> Piece {
+        var head = head
+        guard head.readInteger(as: UInt8.self) == TransferFrame.pieceTag,
+            let count = head.readInteger(endianness: .little, as: UInt16.self).map(Int.init), head.readableBytes == 4 * count,
+            payload.readableBytes > 0, payload.readableBytes <= Piece.maximumSize,
+            Piece.blockCount(forByteCount: payload.readableBytes) == count
+        else { throw MalformedFrame() }
+        let checksums = (0..<count).compactMap { _ in head.readInteger(endianness: .little, as: UInt32.self) }
+        return Piece(bytes: payload, checksums: checksums)
     }
 
     private func piece(_ bytes: UnsafeRawBufferPointer) throws -> Piece {
