@@ -18,7 +18,7 @@ public final class DirectClientTransport: ClientTransport {
     /// How long a server that does not know direct connections is not asked again.
     private static let pauseAfterRefusal = Duration.seconds(60)
     /// Bytes read at a time.
-    private static let receiveBufferSize = 512 * 1024
+    private static let receiveBufferSize = 256 * 1024
     /// How long the end of a call that was answered may take to arrive.
     private static let endingTime = TimeAmount.seconds(5)
 
@@ -124,8 +124,11 @@ public final class DirectClientTransport: ClientTransport {
         let now = time.monotonicNow()
         let kept = try state.withLock { state throws -> DirectConnection? in
             if state.isShutDown { throw RPCError(code: .failedPrecondition, message: "shut down") }
-            while let connection = state.idle.popLast() {
-                guard connection.channel.isActive else { continue }
+            state.idle.removeAll { !$0.channel.isActive }
+            // One whose bytes this thread handles: what comes is handed on without a change of threads.
+            let isOnEventLoop = MultiThreadedEventLoopGroup.currentEventLoop != nil
+            if let index = state.idle.lastIndex(where: { !isOnEventLoop || $0.channel.eventLoop.inEventLoop }) {
+                let connection = state.idle.remove(at: index)
                 state.inUse[ObjectIdentifier(connection)] = connection
                 return connection
             }
@@ -171,7 +174,7 @@ public final class DirectClientTransport: ClientTransport {
     }
 
     private func dial() async throws -> DirectConnection {
-        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup.any())
             .connectTimeout(Self.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             // A machine that has gone says nothing.

@@ -212,6 +212,8 @@ final class DirectHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {}
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {}
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {}
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -34,6 +34,10 @@ final class ObservedDisk: Disk {
             disk.readHook.withLock { $0 }?()
             return try file.read(into: buffer, at: offset)
         }
+        func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+            guard offset + buffer.count <= disk.cachedByteCount else { return false }
+            return (try? file.read(into: buffer, at: offset)) == buffer.count
+        }
         func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
             if disk.refusesOverwriting, try offset < file.byteCount() { throw DiskError(operation: "write", errno: EIO) }
             guard disk.isFull else { return try file.write(bytes, at: offset) }
@@ -60,11 +64,18 @@ final class ObservedDisk: Disk {
     private let overwritingRefused = Atomic<Bool>(false)
     private let hook = Mutex<(@Sendable () -> Void)?>(nil)
     private let reads = Atomic<Int>(0)
+    private let cached = Atomic<Int>(0)
     private let readHook = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(_ disk: any Disk) { self.disk = disk }
 
-    /// Reads so far.
+    /// Bytes at the beginning of every file that the system has in memory.
+    var cachedByteCount: Int {
+        get { cached.load(ordering: .relaxed) }
+        set { cached.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Reads so far that may have waited for the disk.
     var readCount: Int { reads.load(ordering: .relaxed) }
 
     /// Runs `body` at the beginning of every read from now on.

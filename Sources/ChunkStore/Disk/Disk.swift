@@ -28,6 +28,9 @@ public protocol DiskFile: Sendable {
     /// Fills `buffer` from `offset` on.
     /// - Returns: the bytes read; fewer than asked for only at the end of the file.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int
+    /// Fills `buffer` from `offset` on if that needs no waiting for the disk.
+    /// - Returns: whether it did.
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool
     /// Writes all of `bytes`, extending the file as needed.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws
     /// Makes the content and the size durable (fdatasync).
@@ -42,6 +45,10 @@ public protocol DiskFile: Sendable {
     func byteCount() throws -> Int
     /// Bytes of the disk that the file takes: less than its size where it has holes.
     func allocatedByteCount() throws -> Int
+}
+
+extension DiskFile {
+    public func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { false }
 }
 
 /// A lock that is held until released.

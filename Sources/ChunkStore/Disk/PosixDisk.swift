@@ -135,6 +135,16 @@ final class PosixFile: DiskFile {
         return done
     }
 
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+        #if os(Linux)
+            var part = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
+            // What a file system cannot, or cannot all of it, is read the other way.
+            return preadv2(descriptor, &part, 1, off_t(offset), CLINUX_RWF_NOWAIT) == buffer.count
+        #else
+            return false
+        #endif
+    }
+
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         var done = 0
         while done < bytes.count {

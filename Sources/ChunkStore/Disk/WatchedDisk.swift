@@ -27,6 +27,7 @@ private struct WatchedFile: DiskFile {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
         try faults.reading { try file.read(into: buffer, at: offset) }
     }
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { file.readIfCached(into: buffer, at: offset) }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws { try faults.writing { try file.write(bytes, at: offset) } }
     func synchronizeData() throws { try faults.flushing { try file.synchronizeData() } }
     func startWriteback(offset: Int, count: Int) { file.startWriteback(offset: offset, count: count) }

@@ -80,13 +80,22 @@ extension ChunkStore {
         throw ChunkStoreError.corrupt(id, detail: damage.detail)
     }
 
+    /// What the system has in memory is read at once: to have another thread do it costs more than the reading, and leaves the bytes in
+    /// another core's cache. What it has not is read by the executor, one piece ahead of the one that is delivered.
     private func read(
         _ id: FragmentID, _ location: FragmentLocation, from start: Int, to end: Int, deliver: (Piece) async throws -> Void
     ) async throws {
         let reader = try reader(id, location)
         let firstEnd = min(start + Self.readByteCount, end)
-        // The executor is entered once for a small fragment.
-        let first = try await executor.run { try reader.readFirst(start..<firstEnd) }
+        // The executor is entered once at most for a small fragment.
+        var isCached = true
+        let first: (table: [UInt32], piece: Piece?)
+        if let cached = try hastily(reader, { try $0.readFirst(start..<firstEnd) }) {
+            first = cached
+        } else {
+            isCached = false
+            first = try await executor.run { try reader.readFirst(start..<firstEnd) }
+        }
         var next: Piece? = first.piece
         var position = firstEnd
         while let piece = next {
@@ -97,9 +106,28 @@ extension ChunkStore {
             try Task.checkCancellation()
             let range = position..<min(position + Self.readByteCount, end)
             position = range.upperBound
-            async let following = executor.run { try reader.read(range, table: first.table) }
-            try await deliver(piece)
-            next = try await following
+            if isCached {
+                try await deliver(piece)
+                next = try hastily(reader) { try $0.read(range, table: first.table) }
+                guard next == nil else { continue }
+                isCached = false
+                next = try await executor.run { try reader.read(range, table: first.table) }
+            } else {
+                async let following = executor.run { try reader.read(range, table: first.table) }
+                try await deliver(piece)
+                next = try await following
+            }
+        }
+    }
+
+    /// - Returns: nil when the disk would have to be waited for.
+    private func hastily<Value>(_ reader: RecordReader, _ body: (RecordReader) throws -> Value) throws -> Value? {
+        var hasty = reader
+        hasty.isHasty = true
+        do {
+            return try body(hasty)
+        } catch is RecordReader.NotCached {
+            return nil
         }
     }
 }

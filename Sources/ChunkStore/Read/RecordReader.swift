@@ -1,16 +1,21 @@
 internal import Core
 internal import NIOCore
 
-/// Reads one record, verifying everything. Waits for the disk.
+/// Reads one record, verifying everything. Waits for the disk, unless it is told not to.
 struct RecordReader: Sendable {
     /// The record is not what was written, or cannot be read.
     struct Damage: Error {
         let detail: String
     }
 
+    /// What was asked for is not in memory.
+    struct NotCached: Error {}
+
     let id: FragmentID
     let location: FragmentLocation
     let segment: Segment
+    /// Whether ``NotCached`` is thrown where the disk would have to be waited for.
+    var isHasty = false
 
     /// Payloads up to this many bytes are read together with their header and table.
     private static let wholeByteCount = 512 * 1024
@@ -75,6 +80,14 @@ struct RecordReader: Sendable {
     private func bytes(at offset: Int, count: Int) throws -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(count)
+        if isHasty {
+            let isRead = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { free in
+                segment.file.readIfCached(into: UnsafeMutableRawBufferPointer(rebasing: free[0..<count]), at: location.offset + offset)
+                    ? count : 0
+            }
+            guard isRead == count else { throw NotCached() }
+            return buffer
+        }
         for isLast in [false, true] {
             do {
                 try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { free in

@@ -1,0 +1,57 @@
+import ChunkStore
+import Core
+import Synchronization
+import Testing
+
+@Suite("Reading what the system has in memory")
+struct CachedReadTests {
+    private final class CountingExecutor: BlockingExecutor {
+        private let count = Atomic<Int>(0)
+        var runs: Int { count.load(ordering: .relaxed) }
+        func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+            count.add(1, ordering: .relaxed)
+            return try body()
+        }
+    }
+
+    private static let size = 5 * Piece.maximumSize + 12_345
+
+    @Test("needs no other thread, and no read that could wait")
+    func cached() async throws {
+        let disk = ObservedDisk(SimulatedDisk())
+        let executor = CountingExecutor()
+        let store = try await StoreFixture.open(disk, configuration: StoreFixture.configuration(segmentSize: 64 << 20), executor: executor)
+        for (number, size) in [1, Piece.blockSize, 600_000, Self.size].enumerated() {
+            let bytes = StoreFixture.bytes(size, seed: number)
+            try await store.put(StoreFixture.id(number), bytes)
+            disk.cachedByteCount = 0
+            let (reads, runs) = (disk.readCount, executor.runs)
+            #expect(try await store.bytes(StoreFixture.id(number)) == bytes)
+            #expect(disk.readCount > reads && executor.runs > runs)
+            disk.cachedByteCount = .max
+            let (after, runsAfter) = (disk.readCount, executor.runs)
+            #expect(try await store.bytes(StoreFixture.id(number)) == bytes)
+            #expect(disk.readCount == after && executor.runs == runsAfter)
+        }
+        try await store.close()
+    }
+
+    @Test("any range reads as it was written, wherever memory ends", arguments: 1...5 as ClosedRange<UInt64>)
+    func partly(seed: UInt64) async throws {
+        let random = SeededRandom(seed: seed)
+        let disk = ObservedDisk(SimulatedDisk())
+        let store = try await StoreFixture.open(disk, configuration: StoreFixture.configuration(segmentSize: 64 << 20))
+        let bytes = StoreFixture.bytes(Self.size, seed: Int(seed))
+        try await store.put(StoreFixture.id(1), bytes)
+        for _ in 0..<20 {
+            disk.cachedByteCount = random.next(in: 0..<Self.size + 100_000)
+            let lower = random.next(in: 0..<Self.size)
+            let upper = random.next(in: lower + 1..<Self.size + 1)
+            let start = lower / Piece.blockSize * Piece.blockSize
+            let end = min((upper + Piece.blockSize - 1) / Piece.blockSize * Piece.blockSize, Self.size)
+            let read = try await store.bytes(StoreFixture.id(1), lower..<upper)
+            #expect(read == Array(bytes[start..<end]), "seed \(seed), \(lower)..<\(upper), \(disk.cachedByteCount) in memory")
+        }
+        try await store.close()
+    }
+}
