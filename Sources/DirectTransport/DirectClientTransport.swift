@@ -12,13 +12,10 @@ public final class DirectClientTransport: ClientTransport {
 
     /// Connections kept without a call.
     private static let maximumIdle = 32
-    private static let connectTimeout = TimeAmount.seconds(5)
     /// After a connection could not be made, how long calls fail at once.
     private static let pauseAfterFailure = Duration.seconds(1)
     /// How long a server that does not know direct connections is not asked again.
     private static let pauseAfterRefusal = Duration.seconds(60)
-    /// Bytes read at a time.
-    private static let receiveBufferSize = 256 * 1024
     /// How long the end of a call that was answered may take to arrive.
     private static let endingTime = TimeAmount.seconds(5)
 
@@ -31,11 +28,7 @@ public final class DirectClientTransport: ClientTransport {
         var answer: (isUnderstood: Bool, at: MonotonicInstant)?
     }
 
-    /// The server does not know direct connections.
-    private struct NotUnderstood: Error {}
-
-    private let address: HostPort
-    private let maximumMessageSize: Int
+    private let dialer: DirectDialer
     private let time: any TimeSource
     private let state = Mutex(State())
     private let stopped = Signal()
@@ -46,8 +39,7 @@ public final class DirectClientTransport: ClientTransport {
     ///   - address: of the server; a name is looked up whenever a connection is made.
     ///   - maximumMessageSize: bytes of a message that is taken.
     public init(to address: HostPort, maximumMessageSize: Int, time: any TimeSource) {
-        self.address = address
-        self.maximumMessageSize = maximumMessageSize
+        dialer = DirectDialer(address: address, maximumMessageSize: maximumMessageSize)
         self.time = time
     }
 
@@ -59,10 +51,10 @@ public final class DirectClientTransport: ClientTransport {
             if time.monotonicNow() - known.at < Self.pauseAfterRefusal { return false }
         }
         do {
-            keep(try await take())
+            keep(try await take().connection)
             return true
         } catch let error as RPCError {
-            return !(error.cause is NotUnderstood)
+            return !(error.cause is DirectDialer.NotUnderstood)
         } catch {
             return true
         }
@@ -100,7 +92,7 @@ public final class DirectClientTransport: ClientTransport {
         descriptor: MethodDescriptor, options: CallOptions,
         _ body: (_ stream: RPCStream<Inbound, Outbound>, _ context: ClientContext) async throws -> Value
     ) async throws -> Value {
-        let connection = try await take()
+        let (connection, isReused) = try await take()
         let call = DirectCall(on: connection)
         let stream = RPCStream(
             descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: DirectResponses(call: call)),
@@ -114,84 +106,80 @@ public final class DirectClientTransport: ClientTransport {
             return value
         } catch {
             discard(connection)
+            // The others have been idle for as long, and the network, or the server, has forgotten them too.
+            if isReused, !call.hasHeard, !Task.isCancelled { closeIdle() }
             throw error
         }
     }
 
     // MARK: Connections
 
-    private func take() async throws -> DirectConnection {
+    private func take() async throws -> (connection: DirectConnection, isReused: Bool) {
         let now = time.monotonicNow()
         let kept = try state.withLock { state throws -> DirectConnection? in
             if state.isShutDown { throw RPCError(code: .failedPrecondition, message: "shut down") }
             state.idle.removeAll { !$0.channel.isActive }
+            let failure = state.failure.flatMap { now - $0.at < Self.pauseAfterFailure ? $0.error : nil }
             // One whose bytes this thread handles: what comes is handed on without a change of threads.
-            let isOnEventLoop = MultiThreadedEventLoopGroup.currentEventLoop != nil
-            if let index = state.idle.lastIndex(where: { !isOnEventLoop || $0.channel.eventLoop.inEventLoop }) {
+            let isAnyGood = MultiThreadedEventLoopGroup.currentEventLoop == nil || failure != nil
+            if let index = state.idle.lastIndex(where: { isAnyGood || $0.channel.eventLoop.inEventLoop }) {
                 let connection = state.idle.remove(at: index)
                 state.inUse[ObjectIdentifier(connection)] = connection
                 return connection
             }
-            if let failure = state.failure, now - failure.at < Self.pauseAfterFailure { throw failure.error }
+            if let failure { throw failure }
             return nil
         }
-        if let kept { return kept }
+        if let kept { return (kept, true) }
+        return (try await make(), false)
+    }
+
+    private func make() async throws -> DirectConnection {
+        let connection: DirectConnection
         do {
-            let connection = try await dial()
-            let isUnderstood = try await opened(connection)
-            let answeredAt = time.monotonicNow()
-            let isWanted = state.withLock { state in
-                state.failure = nil
-                state.answer = (isUnderstood, answeredAt)
-                if !state.isShutDown { state.inUse[ObjectIdentifier(connection)] = connection }
-                return !state.isShutDown
-            }
-            guard isUnderstood, isWanted else {
-                discard(connection)
-                throw isUnderstood
-                    ? RPCError(code: .failedPrecondition, message: "shut down")
-                    : RPCError(code: .unavailable, message: "the server does not know direct connections", cause: NotUnderstood())
-            }
-            return connection
-        } catch let error as RPCError {
+            connection = try await dialer.dial()
+        } catch let error as CancellationError {
+            // Nothing is known of the server.
             throw error
         } catch {
-            let failure = RPCError(code: .unavailable, message: "\(error)", cause: error)
-            let failedAt = time.monotonicNow()
-            state.withLock { $0.failure = (failure, failedAt) }
-            throw failure
+            throw noteFailure(error)
         }
-    }
-
-    private func opened(_ connection: DirectConnection) async throws -> Bool {
-        let deadline = connection.channel.eventLoop.scheduleTask(in: Self.connectTimeout) { connection.close() }
-        defer { deadline.cancel() }
-        return try await withTaskCancellationHandler {
-            try await connection.opened.get()
-        } onCancel: {
+        let answeredAt = time.monotonicNow()
+        let isWanted = state.withLock { state in
+            state.failure = nil
+            state.answer = (true, answeredAt)
+            if !state.isShutDown { state.inUse[ObjectIdentifier(connection)] = connection }
+            return !state.isShutDown
+        }
+        guard isWanted else {
             connection.close()
+            throw RPCError(code: .failedPrecondition, message: "shut down")
+        }
+        return connection
+    }
+
+    private func noteFailure(_ error: any Error) -> RPCError {
+        let now = time.monotonicNow()
+        return state.withLock { state in
+            // What takes HTTP/2 only may also close a connection that begins with something else, or wait for more.
+            let isClosed = error is DirectConnection.Closed && state.answer?.isUnderstood != true
+            if isClosed || error is DirectDialer.NotUnderstood {
+                state.answer = (false, now)
+                return RPCError(
+                    code: .unavailable, message: "the server does not know direct connections", cause: DirectDialer.NotUnderstood())
+            }
+            let failure = RPCError(code: .unavailable, message: "\(error)", cause: error)
+            state.failure = (failure, now)
+            return failure
         }
     }
 
-    private func dial() async throws -> DirectConnection {
-        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup.any())
-            .connectTimeout(Self.connectTimeout)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // A machine that has gone says nothing.
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBufferSize))
-            .channelOption(.maxMessagesPerRead, value: 2)
-        let initialize: @Sendable (any Channel) -> EventLoopFuture<DirectConnection> = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try DirectConnection.make(
-                    on: channel, opening: DirectProtocol.opening, expected: DirectProtocol.opening,
-                    maximumMessageSize: self.maximumMessageSize)
-            }
+    private func closeIdle() {
+        let idle = state.withLock { state in
+            defer { state.idle = [] }
+            return state.idle
         }
-        if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
-            return try await bootstrap.connect(to: literal, channelInitializer: initialize)
-        }
-        return try await bootstrap.connect(host: address.host, port: address.port, channelInitializer: initialize)
+        for connection in idle { connection.close() }
     }
 
     /// Keeps a connection whose call has come to its end on both sides.
@@ -205,14 +193,13 @@ public final class DirectClientTransport: ClientTransport {
 
     /// Keeps a connection without a call.
     private func keep(_ connection: DirectConnection) {
-        let isKept = state.withLock { state in
+        let superfluous = state.withLock { state -> DirectConnection? in
             state.inUse[ObjectIdentifier(connection)] = nil
-            guard !state.isShutDown, state.idle.count < Self.maximumIdle else { return false }
+            if state.isShutDown { return connection }
             state.idle.append(connection)
-            return true
+            return state.idle.count > Self.maximumIdle ? state.idle.removeFirst() : nil
         }
-        guard !isKept else { return }
-        connection.close()
+        superfluous?.close()
         noteEnd()
     }
 
@@ -229,7 +216,10 @@ public final class DirectClientTransport: ClientTransport {
 private final class DirectCall: Sendable {
     private struct State {
         var hasAsked = false
+        var hasHeard = false
         var hasAnswer = false
+        /// The server closes the connection then.
+        var isStranger = false
     }
 
     let connection: DirectConnection
@@ -237,13 +227,21 @@ private final class DirectCall: Sendable {
 
     init(on connection: DirectConnection) { self.connection = connection }
 
+    /// Whether anything has come of the answer.
+    var hasHeard: Bool { state.withLock { $0.hasHeard } }
+
     func next() async throws -> RPCResponsePart<DirectBytes>? {
         if state.withLock({ $0.hasAnswer }) { return nil }
-        switch try await connection.calling({ try await $0.next() }) {
+        let frame = try await connection.calling { try await $0.next() }
+        state.withLock { $0.hasHeard = true }
+        switch frame {
         case .metadata(let metadata): return .metadata(metadata)
         case .message(let message): return .message(message)
         case .status(let status, let metadata):
-            state.withLock { $0.hasAnswer = true }
+            state.withLock { state in
+                state.hasAnswer = true
+                state.isStranger = status.code == .unauthenticated
+            }
             return .status(status, metadata)
         case .call, .end: throw RPCError(code: .internalError, message: "not what follows in an answer")
         }
@@ -259,12 +257,12 @@ private final class DirectCall: Sendable {
     }
 
     /// Waits for the end of the answer, if nothing else is to come.
-    /// - Returns: whether both sides have said all.
+    /// - Returns: whether both sides have said all, and the connection is good for another call.
     func hasEnded() async -> Bool {
-        guard state.withLock({ $0.hasAsked }) else { return false }
+        guard state.withLock({ $0.hasAsked && !$0.isStranger }) else { return false }
         if state.withLock({ $0.hasAnswer }) { return true }
-        guard case .status? = try? await connection.next() else { return false }
-        return true
+        guard case .status(let status, _)? = try? await connection.next() else { return false }
+        return status.code != .unauthenticated
     }
 }
 

@@ -85,12 +85,15 @@ public final class DirectServerTransport: ServerTransport {
         let localPeer = connection.channel.localAddress.map(Self.name) ?? "<unknown>"
         let current = CurrentCall()
         connection.channel.closeFuture.whenComplete { _ in current.cancel() }
+        // Whoever never comes to a call is not waited for; whoever has no business here, not again.
+        let deadline = connection.channel.eventLoop.scheduleTask(in: patience) { connection.close() }
         while case .call(let method, let metadata)? = await nextCall(on: connection) {
+            deadline.cancel()
             guard let descriptor = Self.descriptor(of: method) else { return }
             let requests = DirectRequests(connection: connection, metadata: metadata)
             let stream = RPCStream(
                 descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: requests),
-                outbound: RPCWriter.Closable(wrapping: DirectResponseWriter(connection: connection)))
+                outbound: RPCWriter.Closable(wrapping: DirectResponseWriter(connection: connection, requests: requests)))
             await withServerContextRPCCancellationHandle { cancellation in
                 current.begin(cancellation)
                 defer { current.end() }
@@ -98,7 +101,7 @@ public final class DirectServerTransport: ServerTransport {
                     descriptor: descriptor, remotePeer: remotePeer, localPeer: localPeer, cancellation: cancellation)
                 await handler(stream, context)
             }
-            guard await isThrough(requests, on: connection) else { return }
+            guard await isThrough(requests, on: connection), !requests.areStrangers else { return }
         }
     }
 
@@ -182,6 +185,7 @@ private final class DirectRequests: AsyncSequence, Sendable {
     private struct State {
         var metadata: Metadata?
         var hasEnded = false
+        var areStrangers = false
     }
 
     private let connection: DirectConnection
@@ -194,6 +198,11 @@ private final class DirectRequests: AsyncSequence, Sendable {
 
     /// Whether the caller has said all.
     var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
+    /// Whether the caller has not shown that it belongs here.
+    var areStrangers: Bool { state.withLock { $0.areStrangers } }
+
+    func note(_ status: Status) { if status.code == .unauthenticated { state.withLock { $0.areStrangers = true } } }
 
     private func next() async throws -> Element? {
         let first = state.withLock { state -> Element? in
@@ -224,13 +233,16 @@ private struct DirectResponseWriter: ClosableRPCWriterProtocol {
     typealias Element = RPCResponsePart<DirectBytes>
 
     let connection: DirectConnection
+    let requests: DirectRequests
 
     func write(_ part: Element) async throws {
         try await connection.calling {
             switch part {
             case .metadata(let metadata): try await $0.send(.metadata(metadata))
             case .message(let message): try await $0.send(.message(message))
-            case .status(let status, let metadata): try await $0.send(.status(status, metadata))
+            case .status(let status, let metadata):
+                requests.note(status)
+                try await $0.send(.status(status, metadata))
             }
         }
     }

@@ -1,4 +1,5 @@
 import DirectTransport
+import GRPCCore
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -49,7 +50,11 @@ struct SortingTests {
         patience: TimeAmount = .seconds(60), _ log: Log = Log(), _ body: (inout Client, DirectServerTransport) async throws -> Void
     ) async throws {
         let transport = DirectServerTransport(maximumMessageSize: 1_000, patience: patience)
-        let serving = Task { try await transport.listen { _, _ in } }
+        let serving = Task {
+            try await transport.listen { stream, _ in
+                try? await stream.outbound.write(.status(Status(code: .unauthenticated, message: ""), [:]))
+            }
+        }
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Other(log)) }
@@ -107,14 +112,39 @@ struct SortingTests {
         }
     }
 
-    @Test("one that says nothing is closed when the patience with it is at its end")
-    func silence() async throws {
+    @Test(
+        "one that does not come to a call is closed when the patience with it is at its end",
+        arguments: [[], Array(opening.prefix(3)), opening, opening + [1, 0, 0, 0, 200, 0, 0, 0, 7]])
+    func silence(bytes: [UInt8]) async throws {
         let log = Log()
         try await Self.withClient(patience: .milliseconds(50), log) { client, _ in
+            if !bytes.isEmpty { try await client.send(bytes) }
             let received = try await client.receive()
-            #expect(received.isEmpty)
+            #expect(received == (bytes.isEmpty ? [] : Self.opening))
         }
         try await log.expect(["removed"])
+    }
+
+    /// A call of a method `a/b` without metadata, and its end.
+    private static let call: [UInt8] = [1, 0, 0, 0, 7, 0, 0, 0, 3, 0, 97, 47, 98, 0, 0]
+    private static let end: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0]
+    private static let unauthenticated: [UInt8] = [5, 0, 0, 0, 5, 0, 0, 0, 16, 0, 0, 0, 0]
+
+    @Test("one whose call is refused for who it is gets the answer, and is closed")
+    func stranger() async throws {
+        try await Self.withClient { client, _ in
+            try await client.send(Self.opening + Self.call + Self.end + Self.call + Self.end)
+            let received = try await client.receive()
+            #expect(received == Self.opening + Self.unauthenticated)
+        }
+    }
+
+    @Test("one that goes before it is answered, and leaves more than is taken, is forgotten", arguments: 1...9)
+    func gone(calls: Int) async throws {
+        // The server, which must end when all that it serves has ended, does.
+        try await Self.withClient { client, _ in
+            try await client.send(Self.opening + Array(repeatElement(Self.call, count: calls).joined()) + Array(Self.end.prefix(5)))
+        }
     }
 
     @Test("one without a call is closed by a shutdown, and none is taken after it")

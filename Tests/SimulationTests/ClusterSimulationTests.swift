@@ -136,6 +136,8 @@ private final class SimulationRun: Sendable {
         configuration.pieceSize = 64 * 1024
         configuration.orphanGrace = .seconds(600)
         configuration.sweepInterval = .seconds(900)
+        // After a rebuild too what nobody knows is to be gone when a history ends.
+        configuration.restoreGrace = .seconds(3600)
         if scheduler.random.next(in: 0..<3) == 0 { configuration.nodeGrace = .seconds(3) }
         configuration.storageClass = [.replicated, .replicated, Self.code(2, 1), Self.code(3, 2)][scheduler.random.next(in: 0..<4)]
         if configuration.storageClass != .replicated {

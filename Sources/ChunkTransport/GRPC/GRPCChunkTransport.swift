@@ -308,6 +308,7 @@ public final class GRPCChunkTransport: ChunkTransport {
     ) async throws -> Value {
         // Not by a node of an earlier version, nor by something in between that takes HTTP/2 only.
         let isDirect = await direct.isUnderstood()
+        try Task.checkCancellation()
         return try await translating(mayReset: !isDirect) { connection in
             try await StallWatch.run(limit: self.timeouts.stall, time: self.time) { watch in
                 if isDirect { try await body(self.directClient, watch) } else { try await body(connection.client, watch) }

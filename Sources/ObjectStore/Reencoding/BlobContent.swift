@@ -34,6 +34,8 @@ struct BlobContent: Sendable {
                 for node in copy.nodes(at: start, store) {
                     try await store.background.take(copy.fragmentByteCount(of: bytes.readableBytes), to: node)
                 }
+                // Its turn may have been long in coming.
+                guard !store.background.isPaused else { throw ReencodingPaused() }
                 store.reencodedRecently.noteMoved(bytes.readableBytes, at: store.time.monotonicNow())
                 try await queue.send(bytes)
             }
