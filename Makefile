@@ -12,7 +12,7 @@ ARGS ?=
 VENV := .build/venv
 INTEGRATION := Tests/Integration
 # These use sockets and measure time: they would be starved by tests that compute for seconds.
-TIMED_TESTS := ClusterTests|RESTAPITests|ClientTests|SignatureRateTests
+TIMED_TESTS := ClusterTests|DirectTransportTests|RESTAPITests|ClientTests|SignatureRateTests
 FORMATTED := Package.swift Sources Tests
 
 .PHONY: help run build test unit integration soak containers benchmark lint format docs proto clean

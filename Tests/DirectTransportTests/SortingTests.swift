@@ -117,7 +117,7 @@ struct SortingTests {
         arguments: [[], Array(opening.prefix(3)), opening, opening + [1, 0, 0, 0, 200, 0, 0, 0, 7]])
     func silence(bytes: [UInt8]) async throws {
         let log = Log()
-        try await Self.withClient(patience: .milliseconds(50), log) { client, _ in
+        try await Self.withClient(patience: .milliseconds(300), log) { client, _ in
             if !bytes.isEmpty { try await client.send(bytes) }
             let received = try await client.receive()
             #expect(received == (bytes.isEmpty ? [] : Self.opening))
