@@ -11,7 +11,7 @@ public final class DirectClientTransport: ClientTransport {
     public typealias Bytes = DirectBytes
 
     /// Connections kept without a call.
-    private static let maximumIdle = 32
+    private static let maximumIdle = 128
     /// After a connection could not be made, how long calls fail at once.
     private static let pauseAfterFailure = Duration.seconds(1)
     /// How long a server that does not know direct connections is not asked again.

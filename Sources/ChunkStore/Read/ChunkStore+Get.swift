@@ -4,6 +4,8 @@ internal import NIOCore
 extension ChunkStore {
     /// Payload that one read takes from the disk, and the size of the pieces delivered.
     private static let readByteCount = Piece.maximumSize
+    /// What may be read, and checked, without another thread: some 20 microseconds.
+    private static let shortReadByteCount = 2 * Piece.blockSize
 
     /// Reads a fragment, verified block by block.
     ///
@@ -80,20 +82,18 @@ extension ChunkStore {
         throw ChunkStoreError.corrupt(id, detail: damage.detail)
     }
 
-    /// What the system has in memory is read at once: to have another thread do it costs more than the reading, and leaves the bytes in
-    /// another core's cache. What it has not is read by the executor, one piece ahead of the one that is delivered.
+    /// A short read is made at once if the system has it in memory: to have another thread do it costs more than the reading. Everything else
+    /// is read by the executor, one piece ahead of the one that is delivered.
     private func read(
         _ id: FragmentID, _ location: FragmentLocation, from start: Int, to end: Int, deliver: (Piece) async throws -> Void
     ) async throws {
         let reader = try reader(id, location)
         let firstEnd = min(start + Self.readByteCount, end)
         // The executor is entered once at most for a small fragment.
-        var isCached = true
         let first: (table: [UInt32], piece: Piece?)
-        if let cached = try hastily(reader, { try $0.readFirst(start..<firstEnd) }) {
+        if let cached = try readIfShortAndCached(start..<firstEnd, reader) {
             first = cached
         } else {
-            isCached = false
             first = try await executor.run { try reader.readFirst(start..<firstEnd) }
         }
         var next: Piece? = first.piece
@@ -106,26 +106,18 @@ extension ChunkStore {
             try Task.checkCancellation()
             let range = position..<min(position + Self.readByteCount, end)
             position = range.upperBound
-            if isCached {
-                try await deliver(piece)
-                next = try hastily(reader) { try $0.read(range, table: first.table) }
-                guard next == nil else { continue }
-                isCached = false
-                next = try await executor.run { try reader.read(range, table: first.table) }
-            } else {
-                async let following = executor.run { try reader.read(range, table: first.table) }
-                try await deliver(piece)
-                next = try await following
-            }
+            async let following = executor.run { try reader.read(range, table: first.table) }
+            try await deliver(piece)
+            next = try await following
         }
     }
 
-    /// - Returns: nil when the disk would have to be waited for.
-    private func hastily<Value>(_ reader: RecordReader, _ body: (RecordReader) throws -> Value) throws -> Value? {
+    private func readIfShortAndCached(_ range: Range<Int>, _ reader: RecordReader) throws -> (table: [UInt32], piece: Piece?)? {
+        guard range.count <= Self.shortReadByteCount else { return nil }
         var hasty = reader
         hasty.isHasty = true
         do {
-            return try body(hasty)
+            return try hasty.readFirst(range)
         } catch is RecordReader.NotCached {
             return nil
         }
