@@ -86,8 +86,10 @@ def test_an_upload_and_a_download_are_one_trace_across_distributor_and_nodes(fle
     assert download.status == 200 and download.body == content
 
     def complete() -> bool:
-        # Three chunks, each put on three nodes and read from one.
-        return (
+        # Three chunks, each put on three nodes and read from one; a span comes when it has ended, so its parent after it.
+        spans = collector.of_trace(TRACE)
+        parents = {PARENT} | {span["spanId"] for span in spans}
+        return all(span.get("parentSpanId") in parents for span in spans) and (
             len(collector.named("store put")) >= 9 and len(collector.named("store get")) >= 3
             and len(collector.named("POST /upload")) == 1 and len(collector.named("GET /download/{fileID}")) == 1
             and len(collector.named("commit metadata")) == 1
