@@ -95,7 +95,7 @@ public final class DirectClientTransport: ClientTransport {
         let (connection, isReused) = try await take()
         let call = DirectCall(on: connection)
         let stream = RPCStream(
-            descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: DirectResponses(call: call)),
+            descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: DirectParts { try await call.next() }),
             outbound: RPCWriter.Closable(wrapping: DirectRequestWriter(call: call, method: descriptor)))
         let context = ClientContext(
             descriptor: descriptor, remotePeer: connection.channel.remoteAddress.map { "\($0)" } ?? "",
@@ -264,20 +264,6 @@ private final class DirectCall: Sendable {
         guard case .status(let status, _)? = try? await connection.next() else { return false }
         return status.code != .unauthenticated
     }
-}
-
-private struct DirectResponses: AsyncSequence, Sendable {
-    typealias Element = RPCResponsePart<DirectBytes>
-
-    let call: DirectCall
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let call: DirectCall
-        func next() async throws -> Element? { try await call.next() }
-        func next(isolation actor: isolated (any Actor)?) async throws -> Element? { try await call.next() }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(call: call) }
 }
 
 private struct DirectRequestWriter: ClosableRPCWriterProtocol {

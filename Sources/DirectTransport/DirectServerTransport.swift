@@ -92,7 +92,7 @@ public final class DirectServerTransport: ServerTransport {
             guard let descriptor = Self.descriptor(of: method) else { return }
             let requests = DirectRequests(connection: connection, metadata: metadata)
             let stream = RPCStream(
-                descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: requests),
+                descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: DirectParts { try await requests.next() }),
                 outbound: RPCWriter.Closable(wrapping: DirectResponseWriter(connection: connection, requests: requests)))
             await withServerContextRPCCancellationHandle { cancellation in
                 current.begin(cancellation)
@@ -179,7 +179,7 @@ private final class CurrentCall: Sendable {
 }
 
 /// What comes in for a call.
-private final class DirectRequests: AsyncSequence, Sendable {
+private final class DirectRequests: Sendable {
     typealias Element = RPCRequestPart<DirectBytes>
 
     private struct State {
@@ -204,7 +204,7 @@ private final class DirectRequests: AsyncSequence, Sendable {
 
     func note(_ status: Status) { if status.code == .unauthenticated { state.withLock { $0.areStrangers = true } } }
 
-    private func next() async throws -> Element? {
+    func next() async throws -> Element? {
         let first = state.withLock { state -> Element? in
             defer { state.metadata = nil }
             return state.metadata.map { .metadata($0) }
@@ -219,14 +219,6 @@ private final class DirectRequests: AsyncSequence, Sendable {
         case .call, .metadata, .status: throw RPCError(code: .internalError, message: "not what follows in a call")
         }
     }
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let requests: DirectRequests
-        func next() async throws -> Element? { try await requests.next() }
-        func next(isolation actor: isolated (any Actor)?) async throws -> Element? { try await requests.next() }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(requests: self) }
 }
 
 private struct DirectResponseWriter: ClosableRPCWriterProtocol {

@@ -54,10 +54,11 @@ struct ClientTests {
 
     @Test("who is cancelled does not wait for one that says nothing, and learns nothing of it")
     func cancelled() async throws {
-        try await Self.with({ _ in }) { transport in
+        let accepted = Signal()
+        try await Self.with({ _ in accepted.raise() }) { transport in
             let start = ContinuousClock.now
             let asking = Task { await transport.isUnderstood() }
-            try await Task.sleep(for: .milliseconds(50))
+            try await accepted.wait()
             asking.cancel()
             #expect(await asking.value)
             #expect(ContinuousClock.now - start < .seconds(4))

@@ -44,8 +44,10 @@ public struct TransferFrameSerializer: MessageSerializer {
             }
         case .piece(let piece):
             let prefix = 1 + 2 + 4 * piece.checksums.count
-            if let gathered = Bytes.self as? any GatheredBytes.Type {
-                return gathered.init(head: head(of: piece), payload: piece.bytes) as! Bytes
+            if let gathered = Bytes.self as? any GatheredBytes.Type,
+                let bytes = gathered.init(head: head(of: piece), payload: piece.bytes) as? Bytes
+            {
+                return bytes
             }
             return fill(prefix + piece.bytes.readableBytes) { bytes in
                 bytes[0] = TransferFrame.pieceTag
