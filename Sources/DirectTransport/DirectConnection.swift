@@ -46,6 +46,8 @@ final class DirectConnection: Sendable {
         handler.connection = connection
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(handler, position: predecessor.map { .after($0) } ?? .last)
+        channel.setOption(.recvAllocator, value: MessageRoom(handler: connection.handler)).whenFailure { _ in channel.close(promise: nil) }
+        channel.setOption(.maxMessagesPerRead, value: 1).whenFailure { _ in channel.close(promise: nil) }
         for (option, value) in options { channel.setOption(option, value: value).whenFailure { _ in channel.close(promise: nil) } }
         return connection
     }
@@ -180,6 +182,19 @@ final class DirectConnection: Sendable {
     }
 }
 
+/// Where a connection's bytes are written as they come in: what belongs to a message, right behind what has come of it.
+private struct MessageRoom: RecvByteBufferAllocator {
+    /// A message's beginning, or a small one and what goes with it.
+    private static let byteCount = 64 * 1024
+
+    let handler: NIOLoopBound<DirectHandler>
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { handler.value.room() ?? allocator.buffer(capacity: Self.byteCount) }
+
+    /// - Returns: that the next buffer is not the same again.
+    func record(actualReadBytes: Int) -> Bool { true }
+}
+
 /// The part of a connection on its event loop.
 final class DirectHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -200,6 +215,10 @@ final class DirectHandler: ChannelDuplexHandler {
     private var isReadWithheld = false
     private var isFlushDue = false
     private var isClosed = false
+    /// Whether the network reads once more for having been asked to, and so for one buffer at least has something to write to it.
+    private var isReadDue = false
+    /// Whether the decoder has lent a buffer that has not come back.
+    private var isLent = false
 
     fileprivate init(opening: [UInt8], expected: [UInt8], maximumMessageSize: Int, opened: EventLoopPromise<Bool>) {
         self.opening = opening
@@ -242,7 +261,13 @@ final class DirectHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {}
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosed else { return }
         var bytes = unwrapInboundIn(data)
+        if isLent {
+            isLent = false
+            unread = decoder.takeBack(bytes)
+            return deliver()
+        }
         guard isOpened(by: &bytes) else { return }
         if unread.readableBytes == 0 { unread = bytes } else { unread.writeImmutableBuffer(bytes) }
         deliver()
@@ -295,11 +320,33 @@ final class DirectHandler: ChannelDuplexHandler {
         deliver()
         guard frame == nil, isReadWithheld, let context, connection?.hasRoom() == true else { return }
         isReadWithheld = false
+        isReadDue = true
         context.read()
     }
 
     func read(context: ChannelHandlerContext) {
-        if frame == nil, connection?.hasRoom() ?? true { context.read() } else { isReadWithheld = true }
+        guard frame == nil, connection?.hasRoom() ?? true else {
+            isReadWithheld = true
+            return
+        }
+        isReadDue = true
+        context.read()
+    }
+
+    /// Where to write what is read next, if it is known to belong to a message.
+    fileprivate func room() -> ByteBuffer? {
+        if isLent {
+            // The system said that there was something, and there was nothing: the buffer went with what was in it.
+            isLent = false
+            isClosed = true
+            context.map { context in context.eventLoop.assumeIsolated().execute { context.close(promise: nil) } }
+        }
+        // Once for each time that was asked for: more is tried then, and may find nothing.
+        guard isReadDue, !isClosed else { return nil }
+        isReadDue = false
+        guard let room = decoder.lend() else { return nil }
+        isLent = true
+        return room
     }
 
     fileprivate func write(_ buffers: [ByteBuffer], _ byteCount: Int) {

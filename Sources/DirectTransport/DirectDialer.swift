@@ -10,8 +10,6 @@ struct DirectDialer: Sendable {
 
     /// For TCP, and again for the server's first bytes.
     private static let timeout = TimeAmount.seconds(5)
-    /// Bytes read at a time.
-    private static let receiveBufferSize = 256 * 1024
 
     let address: HostPort
     let maximumMessageSize: Int
@@ -41,8 +39,6 @@ struct DirectDialer: Sendable {
         let made = MadeConnections()
         let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup.any())
             .connectTimeout(Self.timeout)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBufferSize))
-            .channelOption(.maxMessagesPerRead, value: 2)
             .channelInitializer { [maximumMessageSize] channel in
                 channel.eventLoop.makeCompletedFuture {
                     made.add(

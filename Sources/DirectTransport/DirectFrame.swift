@@ -112,14 +112,22 @@ package struct DirectDecoder {
             if let part = bytes.readSlice(length: min(bytes.readableBytes, headSize - head.readableBytes)) {
                 head.writeImmutableBuffer(part)
             }
-            let missing = size - headSize - rest.readableBytes
-            if let part = bytes.readSlice(length: min(bytes.readableBytes, missing)) { rest.writeImmutableBuffer(part) }
+            let count = min(bytes.readableBytes, missingPayload)
+            // Even to write nothing copies what somebody else has a reference to: the network, to what it has just filled.
+            guard count > 0, let part = bytes.readSlice(length: count) else { return }
+            rest.writeImmutableBuffer(part)
         }
+
+        /// Bytes that are still to come; none while the head is not complete.
+        var missingPayload: Int { head.readableBytes == headSize ? size - headSize - rest.readableBytes : 0 }
 
         func frame() throws -> DirectFrame {
             kind == .message ? .message(DirectBytes(head: head, payload: rest)) : try DirectFrame(kind, rest)
         }
     }
+
+    /// Bytes for which it is not worth while to lend a buffer.
+    private static let leastLent = 16 * 1024
 
     private let maximumMessageSize: Int
     private var header = ByteBuffer()
@@ -142,6 +150,30 @@ package struct DirectDecoder {
         guard let complete = body, complete.isComplete else { return nil }
         body = nil
         return try complete.frame()
+    }
+
+    // MARK: Without copying
+
+    /// The buffer of the message that is coming in, for the network to write what follows behind what it has: it is copied once less then.
+    /// Before anything else is decoded it has to be given to ``takeBack(_:)``.
+    /// - Returns: nil when it is not known what comes, or little of it.
+    package mutating func lend() -> ByteBuffer? {
+        guard let body, body.missingPayload >= Self.leastLent else { return nil }
+        // The only reference to it: writing to it would copy it otherwise.
+        self.body?.rest = ByteBuffer()
+        return body.rest
+    }
+
+    /// - Returns: what was written that is no part of the message.
+    package mutating func takeBack(_ buffer: ByteBuffer) -> ByteBuffer {
+        guard let body else { return buffer }
+        let end = buffer.readerIndex + body.size - body.headSize
+        var payload = buffer
+        // Even a slice without bytes is a reference.
+        let rest = buffer.getSlice(at: end, length: buffer.writerIndex - end)
+        if rest != nil { payload.moveWriterIndex(to: end) }
+        self.body?.rest = payload
+        return rest ?? ByteBuffer()
     }
 
     private mutating func readHeader() throws -> Body {

@@ -21,13 +21,16 @@ package struct StorageNode: Sendable {
     /// - Parameters:
     ///   - nodesOnDisk: how many nodes have their directories on the same disk, and look after it.
     ///   - maintenanceInterval: between two looks for segments to compact.
+    ///   - inlineReadLimit: see ``ChunkStore/Configuration/inlineReadLimit``.
     package static func open(
         directory: String, zone: String, scrubPeriod: Duration?, nodesOnDisk: Int = 1,
-        maintenanceInterval: Duration = NodeMaintenance.defaultInterval, durability: Durability, peers: any PeerDialer, logger: Logger
+        maintenanceInterval: Duration = NodeMaintenance.defaultInterval, durability: Durability,
+        inlineReadLimit: Int? = nil, peers: any PeerDialer, logger: Logger
     ) async throws -> StorageNode {
         let disk = try PosixDisk(directory: directory)
         var configuration = ChunkStore.Configuration()
         configuration.durability = durability
+        if let inlineReadLimit { configuration.inlineReadLimit = inlineReadLimit }
         let store = try await ChunkStore.open(
             disk: disk, configuration: configuration, executor: ThreadPoolExecutor(threadCount: diskThreads), time: SystemTime(),
             random: SystemRandom(), logger: logger)

@@ -8,6 +8,10 @@ internal import StorageService
 
 /// `storage`: one storage node behind gRPC.
 public enum StorageRole {
+    /// A whole piece: a node of its own is read from by many at once, so that its threads have other work than to wait for each other; and
+    /// what a thread has just read it sends at less cost than another.
+    private static let inlineReadLimit = Piece.maximumSize
+
     /// Runs the node until the process is told to stop.
     public static func run(_ settings: StorageSettings) async throws {
         let logger = ServerProcess.logger("storage", settings: settings.process)
@@ -16,7 +20,8 @@ public enum StorageRole {
         let peers = GRPCPeerDialer(secret: settings.process.clusterSecret?.revealed, time: SystemTime(), logger: logger)
         let node = try await StorageNode.open(
             directory: settings.process.dataDirectory, zone: settings.zone ?? "", scrubPeriod: settings.scrubPeriod,
-            durability: settings.process.durability, peers: MeteredPeers(peers, time: SystemTime()), logger: logger)
+            durability: settings.process.durability, inlineReadLimit: Self.inlineReadLimit, peers: MeteredPeers(peers, time: SystemTime()),
+            logger: logger)
         let server = ClusterServer(
             node: node.transport, listen: settings.listen, secret: settings.process.clusterSecret?.revealed,
             shutdownTimeout: settings.process.shutdownTimeout, logger: logger)

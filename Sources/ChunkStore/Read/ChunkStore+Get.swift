@@ -4,8 +4,6 @@ internal import NIOCore
 extension ChunkStore {
     /// Payload that one read takes from the disk, and the size of the pieces delivered.
     private static let readByteCount = Piece.maximumSize
-    /// What may be read, and checked, without another thread: some 20 microseconds.
-    private static let shortReadByteCount = 2 * Piece.blockSize
 
     /// Reads a fragment, verified block by block.
     ///
@@ -82,18 +80,20 @@ extension ChunkStore {
         throw ChunkStoreError.corrupt(id, detail: damage.detail)
     }
 
-    /// A short read is made at once if the system has it in memory: to have another thread do it costs more than the reading. Everything else
-    /// is read by the executor, one piece ahead of the one that is delivered.
+    /// What the system has in memory is read at once, up to ``Configuration/inlineReadLimit``: to have another thread do it costs more than the
+    /// reading. From the first that it does not have, the executor reads, one piece ahead of the one that is delivered.
     private func read(
         _ id: FragmentID, _ location: FragmentLocation, from start: Int, to end: Int, deliver: (Piece) async throws -> Void
     ) async throws {
         let reader = try reader(id, location)
         let firstEnd = min(start + Self.readByteCount, end)
         // The executor is entered once at most for a small fragment.
+        var isCached = true
         let first: (table: [UInt32], piece: Piece?)
-        if let cached = try readIfShortAndCached(start..<firstEnd, reader) {
-            first = cached
+        if let read = try inline(firstEnd - start, reader, { try $0.readFirst(start..<firstEnd) }) {
+            first = read
         } else {
+            isCached = false
             first = try await executor.run { try reader.readFirst(start..<firstEnd) }
         }
         var next: Piece? = first.piece
@@ -106,18 +106,27 @@ extension ChunkStore {
             try Task.checkCancellation()
             let range = position..<min(position + Self.readByteCount, end)
             position = range.upperBound
-            async let following = executor.run { try reader.read(range, table: first.table) }
-            try await deliver(piece)
-            next = try await following
+            if isCached {
+                try await deliver(piece)
+                next = try inline(range.count, reader) { try $0.read(range, table: first.table) }
+                if next != nil { continue }
+                isCached = false
+                next = try await executor.run { try reader.read(range, table: first.table) }
+            } else {
+                async let following = executor.run { try reader.read(range, table: first.table) }
+                try await deliver(piece)
+                next = try await following
+            }
         }
     }
 
-    private func readIfShortAndCached(_ range: Range<Int>, _ reader: RecordReader) throws -> (table: [UInt32], piece: Piece?)? {
-        guard range.count <= Self.shortReadByteCount else { return nil }
+    /// - Returns: nil when the system does not have it, or it is too much to be read here.
+    private func inline<Value>(_ byteCount: Int, _ reader: RecordReader, _ read: (RecordReader) throws -> Value) throws -> Value? {
+        guard byteCount <= engine.configuration.inlineReadLimit else { return nil }
         var hasty = reader
         hasty.isHasty = true
         do {
-            return try hasty.readFirst(range)
+            return try read(hasty)
         } catch is RecordReader.NotCached {
             return nil
         }
