@@ -116,13 +116,12 @@ public final class DirectClientTransport: ClientTransport {
 
     private func take() async throws -> (connection: DirectConnection, isReused: Bool) {
         let now = time.monotonicNow()
+        let placement = ConnectionPlacement.current
         let kept = try state.withLock { state throws -> DirectConnection? in
             if state.isShutDown { throw RPCError(code: .failedPrecondition, message: "shut down") }
             state.idle.removeAll { !$0.channel.isActive }
             let failure = state.failure.flatMap { now - $0.at < Self.pauseAfterFailure ? $0.error : nil }
-            // One whose bytes this thread handles: what comes is handed on without a change of threads.
-            let isAnyGood = MultiThreadedEventLoopGroup.currentEventLoop == nil || failure != nil
-            if let index = state.idle.lastIndex(where: { isAnyGood || $0.channel.eventLoop.inEventLoop }) {
+            if let index = state.idle.lastIndex(where: { failure != nil || placement.accepts($0.channel.eventLoop) }) {
                 let connection = state.idle.remove(at: index)
                 state.inUse[ObjectIdentifier(connection)] = connection
                 return connection

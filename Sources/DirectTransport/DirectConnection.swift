@@ -137,14 +137,14 @@ final class DirectConnection: Sendable {
     /// Sends frames, in order, with as few system calls as may be; returns when not too much of them waits to be sent.
     /// - Throws: ``Closed``, or `CancellationError`.
     func send(_ frames: DirectFrame...) async throws {
-        let buffers = frames.flatMap { $0.encoded() }
-        let byteCount = buffers.reduce(0) { $0 + $1.readableBytes }
+        let parts = frames.flatMap { $0.encoded() }
+        let byteCount = parts.reduce(0) { $0 + $1.readableBytes }
         let mustWait = try outbound.withLock { outbound in
             if outbound.isClosed { throw Closed() }
             outbound.waiting += byteCount
             return outbound.waiting > Self.bytesAhead
         }
-        channel.eventLoop.execute { self.handler.value.write(buffers, byteCount) }
+        channel.eventLoop.execute { self.handler.value.write(parts, of: frames, byteCount) }
         if mustWait { try await waitUntilSent(butFor: Self.bytesAhead) }
     }
 
@@ -199,7 +199,7 @@ private struct MessageRoom: RecvByteBufferAllocator {
 final class DirectHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
-    typealias OutboundOut = ByteBuffer
+    typealias OutboundOut = IOData
 
     fileprivate var connection: DirectConnection?
     private let opening: [UInt8]
@@ -234,7 +234,9 @@ final class DirectHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) { open(context) }
 
-    private func open(_ context: ChannelHandlerContext) { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: opening)), promise: nil) }
+    private func open(_ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer(bytes: opening))), promise: nil)
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
@@ -349,13 +351,14 @@ final class DirectHandler: ChannelDuplexHandler {
         return room
     }
 
-    fileprivate func write(_ buffers: [ByteBuffer], _ byteCount: Int) {
+    fileprivate func write(_ parts: [IOData], of frames: [DirectFrame], _ byteCount: Int) {
         guard let connection else { return }
         guard let context, !isClosed else { return connection.noteSent(byteCount) }
-        for buffer in buffers.dropLast() { context.write(wrapOutboundOut(buffer), promise: nil) }
+        for part in parts.dropLast() { context.write(wrapOutboundOut(part), promise: nil) }
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in connection.noteSent(byteCount) }
-        context.write(wrapOutboundOut(buffers[buffers.count - 1]), promise: promise)
+        // Until then the frames have to live: a part may be in a file of theirs.
+        promise.futureResult.whenComplete { _ in withExtendedLifetime(frames) { connection.noteSent(byteCount) } }
+        context.write(wrapOutboundOut(parts[parts.count - 1]), promise: promise)
         guard !isFlushDue else { return }
         isFlushDue = true
         // Behind all that was sent with it.

@@ -37,7 +37,7 @@ struct DirectDialer: Sendable {
 
     private func connect() async throws -> DirectConnection {
         let made = MadeConnections()
-        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup.any())
+        let bootstrap = ClientBootstrap(group: ConnectionPlacement.current.loop(of: .singleton))
             .connectTimeout(Self.timeout)
             .channelInitializer { [maximumMessageSize] channel in
                 channel.eventLoop.makeCompletedFuture {

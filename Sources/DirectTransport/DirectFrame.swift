@@ -1,3 +1,4 @@
+internal import Core
 package import GRPCCore
 package import NIOCore
 
@@ -28,8 +29,8 @@ package enum DirectFrame: Sendable {
     /// The most that a frame other than a message may have: the metadata of a call, an error with its details.
     package static let maximumControlSize = 64 * 1024
 
-    /// What to write, in order.
-    package func encoded() -> [ByteBuffer] {
+    /// What to write, in order. A file's bytes are there to be written as long as the frame lives.
+    package func encoded() -> [IOData] {
         switch self {
         case .call(let method, let metadata):
             control(.call) {
@@ -49,12 +50,12 @@ package enum DirectFrame: Sendable {
         }
     }
 
-    private func control(_ kind: Kind, _ body: (inout ByteBuffer) -> Void) -> [ByteBuffer] {
+    private func control(_ kind: Kind, _ body: (inout ByteBuffer) -> Void) -> [IOData] {
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         buffer.writeHeader(kind, headSize: 0, size: 0)
         body(&buffer)
         buffer.setInteger(UInt32(buffer.readableBytes - Self.headerSize), at: 4, endianness: .little)
-        return [buffer]
+        return [.byteBuffer(buffer)]
     }
 
     /// A frame that does not follow the protocol, or is larger than it may be.
@@ -78,13 +79,14 @@ package enum DirectFrame: Sendable {
 }
 
 extension DirectBytes {
-    fileprivate func encoded() -> [ByteBuffer] {
-        let (head, payload) = parts
+    fileprivate func encoded() -> [IOData] {
+        let (head, payload) = file == nil ? parts : (head, ByteBuffer())
         precondition(head.readableBytes <= UInt16.max, "a short head")
         var buffer = ByteBufferAllocator().buffer(capacity: DirectFrame.headerSize + head.readableBytes)
         buffer.writeHeader(.message, headSize: UInt16(head.readableBytes), size: UInt32(count))
         buffer.writeImmutableBuffer(head)
-        return payload.readableBytes == 0 ? [buffer] : [buffer, payload]
+        if let file { return [.byteBuffer(buffer), .fileRegion(file.region)] }
+        return payload.readableBytes == 0 ? [.byteBuffer(buffer)] : [.byteBuffer(buffer), .byteBuffer(payload)]
     }
 }
 

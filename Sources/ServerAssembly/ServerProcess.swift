@@ -22,7 +22,7 @@ public enum ServerProcess {
     /// Runs Swift tasks on the event loops (no hop between a socket and the code that handles its bytes), and keeps malloc from
     /// giving buffers of this program's usual sizes back to the kernel after every use: docs/decisions/0004-node-protocol.md.
     public static func prepare() {
-        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        TasksOnEventLoops.install()
         #if canImport(Glibc)
             mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024)
             mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024)

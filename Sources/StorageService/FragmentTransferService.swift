@@ -87,7 +87,7 @@ struct FragmentTransferService: RegistrableRPCService {
                 guard sent == byteCount else { throw MalformedFrame() }
                 try Self.check(descriptorSize: descriptor.count)
                 return descriptor
-            case .header: throw MalformedFrame()
+            case .header, .stored: throw MalformedFrame()
             }
         }
         // Without its end frame the stream was broken off.
@@ -98,9 +98,20 @@ struct FragmentTransferService: RegistrableRPCService {
         let id = try Wire.fragmentID(request.name)
         let range = request.hasRange ? try Wire.range(request.range) : nil
         let counter = ByteCounter()
-        let info = try await node.get(id, range: range) { piece in
-            counter.add(piece.bytes.readableBytes)
-            try await writer.write(.piece(piece))
+        let info: FragmentInfo
+        if request.unverified, let stored = node as? any StoredFragments {
+            info = try await stored.getUnverified(id, range: range) { piece in
+                counter.add(piece.byteCount)
+                switch piece {
+                case .verified(let piece): try await writer.write(.piece(piece))
+                case .unread(let slice, let checksums): try await writer.write(.stored(slice, checksums: checksums))
+                }
+            }
+        } else {
+            info = try await node.get(id, range: range) { piece in
+                counter.add(piece.bytes.readableBytes)
+                try await writer.write(.piece(piece))
+            }
         }
         let header = Chunkflow_Storage_V1_GetSummary.with { $0.fragment = Wire.fragment(info) }
         try await writer.write(.header(try header.serializedBytes()))

@@ -50,6 +50,26 @@ struct CachedReadTests {
         try await store.close()
     }
 
+    @Test("a long one needs no other thread either where that is asked for, up to what the system does not have")
+    func inline() async throws {
+        let disk = ObservedDisk(SimulatedDisk())
+        let executor = CountingExecutor()
+        var configuration = StoreFixture.configuration(segmentSize: 64 << 20)
+        configuration.inlineReadLimit = Piece.maximumSize
+        let store = try await StoreFixture.open(disk, configuration: configuration, executor: executor)
+        let bytes = StoreFixture.bytes(Self.size, seed: 1)
+        try await store.put(StoreFixture.id(1), bytes)
+        disk.cachedByteCount = .max
+        let runs = executor.runs
+        #expect(try await store.bytes(StoreFixture.id(1)) == bytes)
+        #expect(executor.runs == runs)
+        // The first of a fragment comes with its checksums, which lie behind it: none of it is in memory then.
+        disk.cachedByteCount = 3 << 20
+        #expect(try await store.bytes(StoreFixture.id(1)) == bytes)
+        #expect(executor.runs == runs + 6)
+        try await store.close()
+    }
+
     @Test("any range reads as it was written, wherever memory ends", arguments: 1...5 as ClosedRange<UInt64>)
     func partly(seed: UInt64) async throws {
         let random = SeededRandom(seed: seed)

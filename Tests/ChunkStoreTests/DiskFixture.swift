@@ -22,10 +22,12 @@ final class ObservedDisk: Disk {
         let file: any DiskFile
         let disk: ObservedDisk
         let isSegment: Bool
+        let name: String
 
         init(_ file: any DiskFile, _ name: String, _ disk: ObservedDisk) {
             self.file = file
             isSegment = name.hasSuffix(".segment")
+            self.name = name
             self.disk = disk
         }
 
@@ -37,6 +39,12 @@ final class ObservedDisk: Disk {
         func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
             guard offset + buffer.count <= disk.cachedByteCount else { return false }
             return (try? file.read(into: buffer, at: offset)) == buffer.count
+        }
+        func sliceIfCached(offset: Int, count: Int) -> FileSlice? {
+            guard offset + count <= disk.cachedByteCount, let file = FileHandle(forReadingAtPath: "\(disk.path)/\(name)") else {
+                return nil
+            }
+            return FileSlice(of: file.fileDescriptor, offset: offset, byteCount: count)
         }
         func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
             if disk.refusesOverwriting, try offset < file.byteCount() { throw DiskError(operation: "write", errno: EIO) }

@@ -5,7 +5,7 @@ import NIOCore
 import Synchronization
 
 /// A storage node in memory that does what a test tells it to: fails, waits, or serves damaged bytes.
-final class MemoryNode: ChunkTransport {
+final class MemoryNode: ChunkTransport, StoredFragments {
     struct Fragment: Equatable {
         var descriptor: [UInt8]
         var bytes: [UInt8]
@@ -24,6 +24,8 @@ final class MemoryNode: ChunkTransport {
         var beforeStoring: @Sendable () async throws -> Void = {}
         /// What a get delivers in place of a piece.
         var serving: @Sendable (Piece) -> Piece = { $0 }
+        /// What a get that need not verify delivers in place of a piece; verified pieces where there is nothing.
+        var unread: (@Sendable (Piece) throws -> StoredPiece)?
         /// What a get says it served.
         var summary: @Sendable (FragmentInfo) -> FragmentInfo = { $0 }
     }
@@ -35,6 +37,7 @@ final class MemoryNode: ChunkTransport {
         var piecesRead = 0
         var failedPuts = 0
         var endedGets = 0
+        var unverifiedGets = 0
         var cancelledPulls = 0
         var cluster: ClusterID?
         var pulls: [(FragmentID, [Peer])] = []
@@ -52,6 +55,7 @@ final class MemoryNode: ChunkTransport {
     var piecesRead: Int { state.withLock { $0.piecesRead } }
     var failedPuts: Int { state.withLock { $0.failedPuts } }
     var endedGets: Int { state.withLock { $0.endedGets } }
+    var unverifiedGets: Int { state.withLock { $0.unverifiedGets } }
     var cancelledPulls: Int { state.withLock { $0.cancelledPulls } }
     var pulls: [(FragmentID, [Peer])] { state.withLock { $0.pulls } }
     var reconstructions: [(FragmentID, ErasureCode, [FragmentSource])] { state.withLock { $0.reconstructions } }
@@ -116,6 +120,14 @@ final class MemoryNode: ChunkTransport {
             delivered += 1
         }
         return behaviour.summary(FragmentInfo(id: id, byteCount: fragment.bytes.count))
+    }
+
+    func getUnverified(
+        _ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (StoredPiece) async throws -> Void
+    ) async throws -> FragmentInfo {
+        state.withLock { $0.unverifiedGets += 1 }
+        let unread = behaviour.unread
+        return try await get(id, range: range) { piece in try await deliver(try unread?(piece) ?? .verified(piece)) }
     }
 
     func descriptor(of id: FragmentID) async throws -> [UInt8] {

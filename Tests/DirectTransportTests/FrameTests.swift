@@ -1,5 +1,6 @@
 import Core
 import DirectTransport
+import Foundation
 import GRPCCore
 import NIOCore
 import Testing
@@ -45,6 +46,11 @@ struct FrameTests {
         }
     }
 
+    /// What a frame is on the wire.
+    private static func encoded(_ frame: DirectFrame) -> [ByteBuffer] {
+        frame.encoded().compactMap { if case .byteBuffer(let buffer) = $0 { buffer } else { nil } }
+    }
+
     private static func decoded(_ bytes: [UInt8], limit: Int = 4_096) throws -> [DirectFrame] {
         var decoder = DirectDecoder(maximumMessageSize: limit)
         var buffer = ByteBuffer(bytes: bytes)
@@ -58,7 +64,7 @@ struct FrameTests {
         let random = SeededRandom(seed: seed)
         let frames = (0..<30).map { _ in Self.frame(random) }
         var stream = ByteBuffer()
-        for frame in frames { for buffer in frame.encoded() { stream.writeImmutableBuffer(buffer) } }
+        for frame in frames { for buffer in Self.encoded(frame) { stream.writeImmutableBuffer(buffer) } }
         var decoder = DirectDecoder(maximumMessageSize: 4_096)
         var arrived: [DirectFrame] = []
         while stream.readableBytes > 0 {
@@ -73,7 +79,7 @@ struct FrameTests {
     @Test("the bytes of a message keep their storage: only what describes them is written anew")
     func payload() throws {
         let payload = ByteBuffer(repeating: 7, count: 1_000)
-        let buffers = DirectFrame.message(DirectBytes(head: ByteBuffer(bytes: [1, 2]), payload: payload)).encoded()
+        let buffers = Self.encoded(.message(DirectBytes(head: ByteBuffer(bytes: [1, 2]), payload: payload)))
         let address = { (buffer: ByteBuffer) in buffer.withUnsafeReadableBytes { $0.baseAddress } }
         #expect(buffers.count == 2 && buffers[0].readableBytes == DirectFrame.headerSize + 2)
         #expect(address(buffers[1]) == address(payload))
@@ -88,6 +94,62 @@ struct FrameTests {
             let mutable = bytes.withUnsafeMutableBytes { Array($0) }
             #expect(mutable == head + payload)
         }
+    }
+
+    @Test("arrive the same where what is read goes into a message's own buffer", arguments: 1...20 as ClosedRange<UInt64>)
+    func lending(seed: UInt64) throws {
+        let random = SeededRandom(seed: seed)
+        let frames = (0..<20).map { number in
+            number % 2 == 0
+                ? Self.frame(random)
+                : .message(
+                    DirectBytes(
+                        head: ByteBuffer(bytes: Self.bytes(random.next(in: 0..<40), random)),
+                        payload: ByteBuffer(bytes: Self.bytes(random.next(in: 0..<100_000), random))))
+        }
+        var stream = ByteBuffer()
+        for frame in frames { for buffer in Self.encoded(frame) { stream.writeImmutableBuffer(buffer) } }
+        var decoder = DirectDecoder(maximumMessageSize: 200_000)
+        var arrived: [DirectFrame] = []
+        var lent = 0
+        while stream.readableBytes > 0 {
+            var unread: ByteBuffer
+            if var room = decoder.lend() {
+                lent += 1
+                let address = room.withUnsafeReadableBytes { $0.baseAddress }
+                let length = min(stream.readableBytes, room.writableBytes, random.next(in: 1..<60_000))
+                room.writeImmutableBuffer(stream.readSlice(length: length) ?? ByteBuffer())
+                #expect(room.withUnsafeReadableBytes { $0.baseAddress } == address, "written where it was, for nobody else refers to it")
+                unread = decoder.takeBack(room)
+            } else {
+                unread = stream.readSlice(length: min(stream.readableBytes, random.next(in: 1..<40_000))) ?? ByteBuffer()
+            }
+            while let frame = try decoder.next(from: &unread) { arrived.append(frame) }
+            #expect(unread.readableBytes == 0)
+        }
+        #expect(arrived.map(Self.text) == frames.map(Self.text), "seed \(seed)")
+        #expect(lent > 0)
+    }
+
+    @Test("a payload in a file is written from there, and is the same to whoever wants it in memory")
+    func file() throws {
+        let content = Self.bytes(100_000, SeededRandom(seed: 1))
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("direct-\(UUID().uuidString)")
+        try Data(content).write(to: url)
+        defer { try? FileManager.default.removeItem(at: url) }
+        let handle = try FileHandle(forReadingFrom: url)
+        let slice = try #require(FileSlice(of: handle.fileDescriptor, offset: 1_000, byteCount: 90_000))
+        try handle.close()
+        let bytes = DirectBytes(head: ByteBuffer(bytes: [1, 2]), file: slice)
+        #expect(bytes.count == 90_002)
+        #expect(bytes.withUnsafeBytes { Array($0) } == [1, 2] + content[1_000..<91_000])
+        let parts = DirectFrame.message(bytes).encoded()
+        guard case .fileRegion(let region)? = parts.last else {
+            Issue.record("not from the file")
+            return
+        }
+        #expect(parts.count == 2 && region.readerIndex == 1_000 && region.readableBytes == 90_000)
+        #expect(Self.encoded(.message(bytes))[0].readableBytes == DirectFrame.headerSize + 2)
     }
 
     enum Fault: CaseIterable { case kind, reserved, message, control, head, headOfControl, metadataCut, binaryKey, code, rest }

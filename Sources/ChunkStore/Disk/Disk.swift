@@ -1,3 +1,5 @@
+public import Core
+
 /// The seam between the store and an operating system: one data directory on one disk.
 ///
 /// All calls are synchronous and may wait for the disk; all are safe from any thread. What they throw is ``DiskError``.
@@ -31,6 +33,8 @@ public protocol DiskFile: Sendable {
     /// Fills `buffer` from `offset` on if that needs no waiting for the disk.
     /// - Returns: whether it did.
     func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool
+    /// A range of the file to be sent from where it is, if the system has all of it in memory.
+    func sliceIfCached(offset: Int, count: Int) -> FileSlice?
     /// Writes all of `bytes`, extending the file as needed.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws
     /// Makes the content and the size durable (fdatasync).
@@ -49,6 +53,7 @@ public protocol DiskFile: Sendable {
 
 extension DiskFile {
     public func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { false }
+    public func sliceIfCached(offset: Int, count: Int) -> FileSlice? { nil }
 }
 
 /// A lock that is held until released.

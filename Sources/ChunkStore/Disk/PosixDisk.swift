@@ -1,3 +1,5 @@
+internal import Core
+
 #if os(Linux)
     internal import CLinux
 #endif
@@ -142,6 +144,17 @@ final class PosixFile: DiskFile {
             return preadv2(descriptor, &part, 1, off_t(offset), CLINUX_RWF_NOWAIT) == buffer.count
         #else
             return false
+        #endif
+    }
+
+    func sliceIfCached(offset: Int, count: Int) -> FileSlice? {
+        #if os(Linux)
+            let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+            let pages = (offset + count - 1) / page - offset / page + 1
+            guard count > 0, clinux_cached_pages(descriptor, UInt64(offset), UInt64(count)) == pages else { return nil }
+            return FileSlice(of: descriptor, offset: offset, byteCount: count)
+        #else
+            return nil
         #endif
     }
 

@@ -1,3 +1,5 @@
+internal import Core
+
 /// A disk whose faults are counted.
 struct WatchedDisk: Disk {
     private let disk: any Disk
@@ -28,6 +30,7 @@ private struct WatchedFile: DiskFile {
         try faults.reading { try file.read(into: buffer, at: offset) }
     }
     func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { file.readIfCached(into: buffer, at: offset) }
+    func sliceIfCached(offset: Int, count: Int) -> FileSlice? { file.sliceIfCached(offset: offset, count: count) }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws { try faults.writing { try file.write(bytes, at: offset) } }
     func synchronizeData() throws { try faults.flushing { try file.synchronizeData() } }
     func startWriteback(offset: Int, count: Int) { file.startWriteback(offset: offset, count: count) }

@@ -15,6 +15,24 @@ extension ChunkStore {
     public func get(
         _ id: FragmentID, range: Range<Int>?, deliver: @Sendable (Piece) async throws -> Void
     ) async throws -> FragmentInfo {
+        try await get(id, range: range, leavesUnread: false) { piece in
+            if case .verified(let piece) = piece { try await deliver(piece) }
+        }
+    }
+
+    /// Reads a fragment for one who verifies it: what lies in memory may be named rather than read.
+    ///
+    /// Whoever finds something wrong in it asks with ``get(_:range:deliver:)``, which tells why.
+    /// - Throws: like ``get(_:range:deliver:)``.
+    public func getUnverified(
+        _ id: FragmentID, range: Range<Int>?, deliver: @Sendable (StoredPiece) async throws -> Void
+    ) async throws -> FragmentInfo {
+        try await get(id, range: range, leavesUnread: true, deliver: deliver)
+    }
+
+    private func get(
+        _ id: FragmentID, range: Range<Int>?, leavesUnread: Bool, deliver: @Sendable (StoredPiece) async throws -> Void
+    ) async throws -> FragmentInfo {
         try gate.enter()
         defer { gate.leave() }
         // Another record of the same name holds the same bytes: after a move the reading goes on where it was.
@@ -33,9 +51,11 @@ extension ChunkStore {
                     (wanted.upperBound + Piece.blockSize - 1) / Piece.blockSize * Piece.blockSize, location.payloadByteCount)
             do {
                 position = start
-                try await read(id, location, from: start, to: end) { piece in
+                var reader = try reader(id, location)
+                reader.leavesUnread = leavesUnread
+                try await read(reader, from: start, to: end) { piece in
                     try await deliver(piece)
-                    position = (position ?? start) + piece.bytes.readableBytes
+                    position = (position ?? start) + piece.byteCount
                 }
                 return FragmentInfo(id: id, byteCount: location.payloadByteCount)
             } catch let damage as RecordReader.Damage {
@@ -83,20 +103,19 @@ extension ChunkStore {
     /// What the system has in memory is read at once, up to ``Configuration/inlineReadLimit``: to have another thread do it costs more than the
     /// reading. From the first that it does not have, the executor reads, one piece ahead of the one that is delivered.
     private func read(
-        _ id: FragmentID, _ location: FragmentLocation, from start: Int, to end: Int, deliver: (Piece) async throws -> Void
+        _ reader: RecordReader, from start: Int, to end: Int, deliver: (StoredPiece) async throws -> Void
     ) async throws {
-        let reader = try reader(id, location)
         let firstEnd = min(start + Self.readByteCount, end)
         // The executor is entered once at most for a small fragment.
         var isCached = true
-        let first: (table: [UInt32], piece: Piece?)
-        if let read = try inline(firstEnd - start, reader, { try $0.readFirst(start..<firstEnd) }) {
+        let first: (table: [UInt32], piece: StoredPiece?)
+        if let read = try inline(firstEnd - start, reader, { try $0.findFirst(start..<firstEnd) }) {
             first = read
         } else {
             isCached = false
-            first = try await executor.run { try reader.readFirst(start..<firstEnd) }
+            first = try await executor.run { try reader.findFirst(start..<firstEnd) }
         }
-        var next: Piece? = first.piece
+        var next = first.piece
         var position = firstEnd
         while let piece = next {
             guard position < end else {
@@ -108,12 +127,12 @@ extension ChunkStore {
             position = range.upperBound
             if isCached {
                 try await deliver(piece)
-                next = try inline(range.count, reader) { try $0.read(range, table: first.table) }
+                next = try inline(range.count, reader) { try $0.find(range, table: first.table) }
                 if next != nil { continue }
                 isCached = false
-                next = try await executor.run { try reader.read(range, table: first.table) }
+                next = try await executor.run { try reader.find(range, table: first.table) }
             } else {
-                async let following = executor.run { try reader.read(range, table: first.table) }
+                async let following = executor.run { try reader.find(range, table: first.table) }
                 try await deliver(piece)
                 next = try await following
             }

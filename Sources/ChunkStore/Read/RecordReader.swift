@@ -16,6 +16,8 @@ struct RecordReader: Sendable {
     let segment: Segment
     /// Whether ``NotCached`` is thrown where the disk would have to be waited for.
     var isHasty = false
+    /// Whether of a large payload only the place is told, where the system has it in memory.
+    var leavesUnread = false
 
     /// Payloads up to this many bytes are read together with their header and table.
     private static let wholeByteCount = 512 * 1024
@@ -24,11 +26,8 @@ struct RecordReader: Sendable {
     /// - Returns: nil as the piece for an empty range.
     /// - Throws: ``Damage``.
     func readFirst(_ range: Range<Int>) throws -> (table: [UInt32], piece: Piece?) {
-        let tableOffset = RecordHeader.byteCount + location.payloadByteCount
-        let tableByteCount = RecordHeader.tableByteCount(payloadByteCount: location.payloadByteCount)
         guard location.payloadByteCount <= Self.wholeByteCount else {
-            let header = try header(in: try bytes(at: 0, count: RecordHeader.byteCount))
-            let table = try table(in: try bytes(at: tableOffset, count: tableByteCount), header)
+            let table = try readTable()
             return (table, range.isEmpty ? nil : try read(range, table: table))
         }
         let whole = try bytes(at: 0, count: tableOffset + tableByteCount)
@@ -40,9 +39,44 @@ struct RecordReader: Sendable {
         return (table, range.isEmpty ? nil : try verified(payload, at: range.lowerBound, table: table))
     }
 
+    /// Checks the header and the table, and reads `range`, or tells where it is.
+    /// - Returns: nil as the piece for an empty range.
+    /// - Throws: ``Damage``.
+    func findFirst(_ range: Range<Int>) throws -> (table: [UInt32], piece: StoredPiece?) {
+        guard leavesUnread, location.payloadByteCount > Self.wholeByteCount, !range.isEmpty else {
+            let (table, piece) = try readFirst(range)
+            return (table, piece.map { .verified($0) })
+        }
+        let table = try readTable()
+        return (table, try find(range, table: table))
+    }
+
+    private func readTable() throws -> [UInt32] {
+        let header = try header(in: try bytes(at: 0, count: RecordHeader.byteCount))
+        return try table(in: try bytes(at: tableOffset, count: tableByteCount), header)
+    }
+
+    private var tableOffset: Int { RecordHeader.byteCount + location.payloadByteCount }
+    private var tableByteCount: Int { RecordHeader.tableByteCount(payloadByteCount: location.payloadByteCount) }
+
+    private func checksums(of range: Range<Int>, _ table: [UInt32]) -> [UInt32] {
+        let first = range.lowerBound / Piece.blockSize
+        return Array(table[first..<first + Piece.blockCount(forByteCount: range.count)])
+    }
+
     /// - Throws: ``Damage``.
     func read(_ range: Range<Int>, table: [UInt32]) throws -> Piece {
         try verified(try bytes(at: RecordHeader.byteCount + range.lowerBound, count: range.count), at: range.lowerBound, table: table)
+    }
+
+    /// Reads `range`, or tells where it is.
+    /// - Throws: ``Damage``.
+    func find(_ range: Range<Int>, table: [UInt32]) throws -> StoredPiece {
+        let offset = location.offset + RecordHeader.byteCount + range.lowerBound
+        if leavesUnread, let slice = segment.file.sliceIfCached(offset: offset, count: range.count) {
+            return .unread(slice, checksums: checksums(of: range, table))
+        }
+        return .verified(try read(range, table: table))
     }
 
     /// - Throws: ``Damage``.
@@ -69,9 +103,7 @@ struct RecordReader: Sendable {
     }
 
     private func verified(_ payload: ByteBuffer, at offset: Int, table: [UInt32]) throws -> Piece {
-        let first = offset / Piece.blockSize
-        let expected = Array(table[first..<first + Piece.blockCount(forByteCount: payload.readableBytes)])
-        let piece = Piece(bytes: payload, checksums: expected)
+        let piece = Piece(bytes: payload, checksums: checksums(of: offset..<offset + payload.readableBytes, table))
         guard piece.verify() else { throw Damage(detail: "a block of \(offset)..<\(offset + payload.readableBytes) fails its checksum") }
         return piece
     }

@@ -9,7 +9,7 @@ internal import Tracing
 /// A storage node without a network: the engine, the node's identity, and the way to its peers.
 ///
 /// `storage` puts gRPC in front of one; `chunkflow server` calls several of them directly. Safe to use from any task.
-public final class LocalChunkTransport: ChunkTransport {
+public final class LocalChunkTransport: ChunkTransport, StoredFragments {
     /// The node's name, for its whole life.
     public let id: NodeID
     /// Drawn when this was made, never 0: tells the node from a copy of its data directory.
@@ -67,6 +67,14 @@ public final class LocalChunkTransport: ChunkTransport {
     ) async throws -> FragmentInfo {
         try await traced("store get", ["chunkflow.fragment": "\(id)"]) {
             try await translating { try await store.get(id, range: range, deliver: deliver) }
+        }
+    }
+
+    public func getUnverified(
+        _ id: FragmentID, range: Range<Int>?, deliver: @escaping @Sendable (StoredPiece) async throws -> Void
+    ) async throws -> FragmentInfo {
+        try await traced("store get", ["chunkflow.fragment": "\(id)"]) {
+            try await translating { try await store.getUnverified(id, range: range, deliver: deliver) }
         }
     }
 

@@ -133,6 +133,10 @@ public nonisolated struct Chunkflow_Storage_V1_GetRequest: Sendable {
   /// Clears the value of `range`. Subsequent reads from it will return its default value.
   public mutating func clearRange() {self._range = nil}
 
+  /// The caller verifies every piece, and asks again without this where one fails: the node then says what it is about, and sees to the
+  /// fragment. Saves the node to look at what it sends.
+  public var unverified: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -826,7 +830,7 @@ nonisolated extension Chunkflow_Storage_V1_PutResponse: SwiftProtobuf.Message, S
 
 nonisolated extension Chunkflow_Storage_V1_GetRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}range\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}range\0\u{1}unverified\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -836,6 +840,7 @@ nonisolated extension Chunkflow_Storage_V1_GetRequest: SwiftProtobuf.Message, Sw
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._name) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._range) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.unverified) }()
       default: break
       }
     }
@@ -852,12 +857,16 @@ nonisolated extension Chunkflow_Storage_V1_GetRequest: SwiftProtobuf.Message, Sw
     try { if let v = self._range {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.unverified != false {
+      try visitor.visitSingularBoolField(value: self.unverified, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Chunkflow_Storage_V1_GetRequest, rhs: Chunkflow_Storage_V1_GetRequest) -> Bool {
     if lhs._name != rhs._name {return false}
     if lhs._range != rhs._range {return false}
+    if lhs.unverified != rhs.unverified {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -12,6 +12,8 @@ internal import NIOCore
 public enum TransferFrame: Sendable {
     case header([UInt8])
     case piece(Piece)
+    /// A piece that is sent from the file that it is in. It arrives as a ``piece(_:)``.
+    case stored(FileSlice, checksums: [UInt32])
     case end(byteCount: Int, descriptor: [UInt8] = [])
 
     /// The largest frame in bytes: a full piece, its checksums, and room for what gRPC puts around it.
@@ -45,7 +47,7 @@ public struct TransferFrameSerializer: MessageSerializer {
         case .piece(let piece):
             let prefix = 1 + 2 + 4 * piece.checksums.count
             if let gathered = Bytes.self as? any GatheredBytes.Type,
-                let bytes = gathered.init(head: head(of: piece), payload: piece.bytes) as? Bytes
+                let bytes = gathered.init(head: head(piece.checksums), payload: piece.bytes) as? Bytes
             {
                 return bytes
             }
@@ -59,14 +61,21 @@ public struct TransferFrameSerializer: MessageSerializer {
                     UnsafeMutableRawBufferPointer(rebasing: bytes[prefix...]).copyMemory(from: payload)
                 }
             }
+        case .stored(let slice, let checksums):
+            if let gathered = Bytes.self as? any GatheredBytes.Type,
+                let bytes = gathered.init(head: head(checksums), file: slice) as? Bytes
+            {
+                return bytes
+            }
+            return try serialize(.piece(Piece(bytes: try slice.read(), checksums: checksums)))
         }
     }
 
-    private func head(of piece: Piece) -> ByteBuffer {
-        var head = ByteBufferAllocator().buffer(capacity: 1 + 2 + 4 * piece.checksums.count)
+    private func head(_ checksums: [UInt32]) -> ByteBuffer {
+        var head = ByteBufferAllocator().buffer(capacity: 1 + 2 + 4 * checksums.count)
         head.writeInteger(TransferFrame.pieceTag)
-        head.writeInteger(UInt16(piece.checksums.count), endianness: .little)
-        for checksum in piece.checksums { head.writeInteger(checksum, endianness: .little) }
+        head.writeInteger(UInt16(checksums.count), endianness: .little)
+        for checksum in checksums { head.writeInteger(checksum, endianness: .little) }
         return head
     }
 

@@ -24,10 +24,21 @@ public struct Piece: Sendable, Equatable {
     }
 
     /// Takes `checksums` on trust: call ``verify()`` before the bytes are used.
-    public init(bytes: ByteBuffer, checksums: [UInt32]) {
+    public init(bytes: ByteBuffer, checksums: [UInt32]) { self.init(bytes: bytes, checksums: checksums, lease: nil) }
+
+    private init(bytes: ByteBuffer, checksums: [UInt32], lease: MemoryBudget.Lease?) {
         self.bytes = bytes
         self.checksums = checksums
-        lease = nil
+        self.lease = lease
+    }
+
+    /// What is left without the first `byteCount` bytes, a number of whole blocks.
+    public func dropping(_ byteCount: Int) -> Piece {
+        precondition(byteCount % Self.blockSize == 0 && byteCount <= bytes.readableBytes, "whole blocks")
+        guard byteCount > 0 else { return self }
+        var rest = bytes
+        rest.moveReaderIndex(forwardBy: byteCount)
+        return Piece(bytes: rest, checksums: Array(checksums[(byteCount / Self.blockSize)...]), lease: lease)
     }
 
     public static func == (one: Piece, other: Piece) -> Bool { one.bytes == other.bytes && one.checksums == other.checksums }
