@@ -131,14 +131,17 @@ def measure(target: Target, source: Path, part: Path, runs: int) -> dict[str, fl
     file_id, _ = target.upload(part)
     target.download(file_id)
     target.remove([file_id])
-    samples: dict[str, list[float]] = {key: [] for key in ("up", "up cpu", "down", "down cpu", "4 up", "4 down")}
+    samples: dict[str, list[float]] = {key: [] for key in ("up", "up cpu", "down", "of loopback", "down cpu", "4 up", "4 down")}
     for _ in range(runs):
         meter = CPUMeter(target.processes)
         file_id, seconds = target.upload(source)
         samples["up"].append(size / seconds)
         samples["up cpu"].append(sum(meter.read().values()) * GIB / size)
+        # What the machine carries changes from one minute to the next.
+        loopback = loopback_rate(4 * size)
         meter = CPUMeter(target.processes)
         samples["down"].append(size / target.download(file_id))
+        samples["of loopback"].append(samples["down"][-1] / loopback)
         samples["down cpu"].append(sum(meter.read().values()) * GIB / size)
         target.remove([file_id])
         with ThreadPoolExecutor(4) as pool:
@@ -204,12 +207,12 @@ def main() -> int:
                 result = measure(target, source, part, options.runs)
             rows.append([
                 name, f"{result['up'] / 1e6:.0f}", f"{result['up'] / md5:.0%}", f"{result['up cpu']:.2f}", f"{result['4 up'] / 1e6:.0f}",
-                f"{result['down'] / 1e6:.0f}", f"{result['down'] / loopback:.0%}", f"{result['down cpu']:.2f}", f"{result['4 down'] / 1e6:.0f}",
+                f"{result['down'] / 1e6:.0f}", f"{result['of loopback']:.0%}", f"{result['down cpu']:.2f}", f"{result['4 down'] / 1e6:.0f}",
             ])
             if name in WANTED:
                 for what, share, wanted, limit in (
                     ("upload", result["up"] / md5, WANTED[name][0], "one core's MD5"),
-                    ("download", result["down"] / loopback, WANTED[name][1], "loopback TCP"),
+                    ("download", result["of loopback"], WANTED[name][1], "loopback TCP"),
                 ):
                     verdict = "reached" if share >= wanted else "missed"
                     lines.append(f"{what}, {name}: {share:.0%} of {limit}; wanted {wanted:.0%}: {verdict}")

@@ -304,6 +304,8 @@ final class DirectHandler: ChannelDuplexHandler {
                     return
                 }
             }
+            // Even empty it is a reference to a message's bytes.
+            unread = ByteBuffer()
         } catch {
             // What follows has no meaning.
             unread.clear()
@@ -357,7 +359,10 @@ final class DirectHandler: ChannelDuplexHandler {
         for part in parts.dropLast() { context.write(wrapOutboundOut(part), promise: nil) }
         let promise = context.eventLoop.makePromise(of: Void.self)
         // Until then the frames have to live: a part may be in a file of theirs.
-        promise.futureResult.whenComplete { _ in withExtendedLifetime(frames) { connection.noteSent(byteCount) } }
+        promise.futureResult.whenComplete { result in
+            if case .failure(let error) = result { for frame in frames { frame.noteFailure(error) } }
+            withExtendedLifetime(frames) { connection.noteSent(byteCount) }
+        }
         context.write(wrapOutboundOut(parts[parts.count - 1]), promise: promise)
         guard !isFlushDue else { return }
         isFlushDue = true

@@ -50,6 +50,9 @@ package enum DirectFrame: Sendable {
         }
     }
 
+    /// Takes note of why it was not sent.
+    func noteFailure(_ error: any Error) { if case .message(let message) = self { message.file?.noteFailure(error) } }
+
     private func control(_ kind: Kind, _ body: (inout ByteBuffer) -> Void) -> [IOData] {
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         buffer.writeHeader(kind, headSize: 0, size: 0)
@@ -175,7 +178,7 @@ package struct DirectDecoder {
         let rest = buffer.getSlice(at: end, length: buffer.writerIndex - end)
         if rest != nil { payload.moveWriterIndex(to: end) }
         self.body?.rest = payload
-        return rest ?? ByteBuffer()
+        return rest.flatMap { $0.readableBytes > 0 ? $0 : nil } ?? ByteBuffer()
     }
 
     private mutating func readHeader() throws -> Body {

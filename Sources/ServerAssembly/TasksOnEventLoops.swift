@@ -18,13 +18,17 @@ enum TasksOnEventLoops {
     private typealias Original = @convention(thin) (UnownedJob) -> Void
     private typealias Hook = @convention(thin) (UnownedJob, Original) -> Void
 
-    /// Before any Swift concurrency runs. A runtime without the hook keeps its own threads.
+    /// Before any Swift concurrency runs. A runtime without the hook, or of a version of which it is not known, keeps its own threads.
     static func install() {
-        guard let hook = dlsym(dlopen(nil, RTLD_NOW), "swift_task_enqueueGlobal_hook") else { return }
-        hook.assumingMemoryBound(to: Hook?.self).pointee = { job, _ in
-            // The loop of this thread, if it has one.
-            MultiThreadedEventLoopGroup.singleton.any().execute { job.runSynchronously(on: TasksOnEventLoops.globalExecutor) }
-        }
+        #if compiler(<6.4)
+            guard let symbol = dlsym(dlopen(nil, RTLD_NOW), "swift_task_enqueueGlobal_hook") else { return }
+            let hook = symbol.assumingMemoryBound(to: Hook?.self)
+            guard hook.pointee == nil else { return }
+            hook.pointee = { job, _ in
+                // The loop of this thread, if it has one.
+                MultiThreadedEventLoopGroup.singleton.any().execute { job.runSynchronously(on: TasksOnEventLoops.globalExecutor) }
+            }
+        #endif
     }
 
     /// The runtime's reference to the global executor: no object and no witness table.

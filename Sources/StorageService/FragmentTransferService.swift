@@ -1,6 +1,7 @@
 internal import ChunkTransport
 internal import ClusterProtocol
 internal import Core
+internal import DirectTransport
 internal import GRPCCore
 internal import GRPCProtobuf
 internal import NIOCore
@@ -25,13 +26,14 @@ struct FragmentTransferService: RegistrableRPCService {
             let response = Chunkflow_Storage_V1_PutResponse.with { $0.fragment = Wire.fragment(info) }
             return StreamingServerResponse(single: ServerResponse(message: response))
         }
+        let sendsFiles = Transport.Bytes.self is any GatheredBytes.Type
         router.registerHandler(
             forMethod: FragmentTransfer.get, deserializer: ProtobufDeserializer<Chunkflow_Storage_V1_GetRequest>(),
             serializer: TransferFrameSerializer()
         ) { request, _ in
             let request = try await ServerRequest(stream: request).message
             return StreamingServerResponse { writer in
-                try await answering { try await whileWanted { try await get(request, writer) } }
+                try await answering { try await whileWanted { try await get(request, sendsFiles: sendsFiles, writer) } }
                 return [:]
             }
         }
@@ -94,12 +96,13 @@ struct FragmentTransferService: RegistrableRPCService {
         throw MalformedFrame()
     }
 
-    private func get(_ request: Chunkflow_Storage_V1_GetRequest, _ writer: RPCWriter<TransferFrame>) async throws {
+    /// - Parameter sendsFiles: whether the transport can; for another nothing is gained by leaving a piece unread.
+    private func get(_ request: Chunkflow_Storage_V1_GetRequest, sendsFiles: Bool, _ writer: RPCWriter<TransferFrame>) async throws {
         let id = try Wire.fragmentID(request.name)
         let range = request.hasRange ? try Wire.range(request.range) : nil
         let counter = ByteCounter()
         let info: FragmentInfo
-        if request.unverified, let stored = node as? any StoredFragments {
+        if request.unverified, sendsFiles, let stored = node as? any StoredFragments {
             info = try await stored.getUnverified(id, range: range) { piece in
                 counter.add(piece.byteCount)
                 switch piece {

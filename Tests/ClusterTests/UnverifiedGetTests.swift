@@ -56,7 +56,7 @@ struct UnverifiedGetTests {
             }
             let part = try await transport.bytes(Self.id, 70_000..<2_000_000)
             #expect(part == Array(Self.bytes[65_536..<2_031_616]))
-            #expect(node.unverifiedGets == 4 && node.endedGets == 4)
+            #expect(node.unverifiedGets == (direct ? 4 : 0) && node.endedGets == 4)
         }
     }
 
@@ -93,12 +93,47 @@ struct UnverifiedGetTests {
     @Test("what its receiver throws is not taken for damage")
     func refused() async throws {
         try await Self.withNode(direct: true, Self.inFiles { _, _ in }) { transport, node in
+            let delivered = Atomic(0)
             let error = await nodeError {
-                try await transport.get(Self.id, range: nil) { _ in throw NodeError.notFound(Self.id) }
+                try await transport.get(Self.id, range: nil) { _ in
+                    delivered.add(1, ordering: .relaxed)
+                    throw NodeError.damagedInTransit(Self.id)
+                }
             }
-            #expect(error == .notFound(Self.id))
-            #expect(node.unverifiedGets == 1)
+            #expect(error == .damagedInTransit(Self.id))
+            #expect(delivered.load(ordering: .relaxed) == 1)
             try await eventually("the node has given up") { node.endedGets == 1 }
+        }
+    }
+
+    @Test("a file that cannot be read breaks the call off, and is known not to be sent from again")
+    func unreadable() async throws {
+        let failure = SliceFailure()
+        let unread: @Sendable (Piece) throws -> StoredPiece = { piece in
+            // Of a directory nothing can be sent.
+            let directory = open("/", O_RDONLY | O_DIRECTORY)
+            defer { close(directory) }
+            let slice = try #require(FileSlice(of: directory, offset: 0, byteCount: piece.bytes.readableBytes, failure: failure))
+            return .unread(slice, checksums: piece.checksums)
+        }
+        try await Self.withNode(direct: true, unread) { transport, _ in
+            let error = await nodeError { try await transport.get(Self.id, range: nil) { _ in Issue.record("something came") } }
+            #expect(error?.isUnreachable == true)
+            #expect(failure.isSet)
+        }
+    }
+
+    @Test("a node that serves less than blocks in the middle is not believed")
+    func shortPiece() async throws {
+        let node = MemoryNode(pieceSize: 100)
+        node.store(Self.id, Self.bytes)
+        try await ClusterFixture.withNode(node) { transport in
+            let delivered = Atomic(0)
+            let error = await nodeError {
+                try await transport.get(Self.id, range: nil) { piece in delivered.add(piece.bytes.readableBytes, ordering: .relaxed) }
+            }
+            #expect(error?.isUnreachable == true)
+            #expect(delivered.load(ordering: .relaxed) == 100)
         }
     }
 }

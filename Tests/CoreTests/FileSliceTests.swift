@@ -32,6 +32,19 @@ struct FileSliceTests {
         #expect(FileSlice(of: -1, offset: 0, byteCount: 1) == nil)
     }
 
+    @Test("that could not be sent for want of a connection say nothing of the file")
+    func failures() throws {
+        try Self.withFile([1]) { file, _ in
+            let failure = SliceFailure()
+            let slice = try #require(FileSlice(of: file.fileDescriptor, offset: 0, byteCount: 1, failure: failure))
+            for code in [EPIPE, ECONNRESET, ENOTCONN, ETIMEDOUT] { slice.noteFailure(IOError(errnoCode: code, reason: "")) }
+            slice.noteFailure(ChannelError.ioOnClosedChannel)
+            #expect(!failure.isSet)
+            slice.noteFailure(IOError(errnoCode: EIO, reason: ""))
+            #expect(failure.isSet)
+        }
+    }
+
     @Test("a piece without its first blocks has the checksums of the others")
     func dropping() {
         let piece = Piece(checksumming: ByteBuffer(bytes: (0..<150_000).map { UInt8(truncatingIfNeeded: $0 / 999) }))

@@ -108,6 +108,8 @@ public struct PosixDisk: Disk {
 final class PosixFile: DiskFile {
     let descriptor: Int32
     private let path: String
+    /// What could not be sent from here is read from then on: reading tells what is the matter.
+    private let sliceFailure = SliceFailure()
 
     init(path: String, flags: Int32) throws {
         self.path = path
@@ -151,11 +153,19 @@ final class PosixFile: DiskFile {
         #if os(Linux)
             let page = Int(sysconf(Int32(_SC_PAGESIZE)))
             let pages = (offset + count - 1) / page - offset / page + 1
-            guard count > 0, clinux_cached_pages(descriptor, UInt64(offset), UInt64(count)) == pages else { return nil }
-            return FileSlice(of: descriptor, offset: offset, byteCount: count)
+            guard count > 0, !sliceFailure.isSet, clinux_cached_pages(descriptor, UInt64(offset), UInt64(count)) == pages,
+                // Pages count that are still being read.
+                isReady(offset), isReady(offset + count - 1)
+            else { return nil }
+            return FileSlice(of: descriptor, offset: offset, byteCount: count, failure: sliceFailure)
         #else
             return nil
         #endif
+    }
+
+    private func isReady(_ offset: Int) -> Bool {
+        var byte: UInt8 = 0
+        return withUnsafeMutableBytes(of: &byte) { readIfCached(into: $0, at: offset) }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {

@@ -16,7 +16,7 @@ struct RecordReader: Sendable {
     let segment: Segment
     /// Whether ``NotCached`` is thrown where the disk would have to be waited for.
     var isHasty = false
-    /// Whether of a large payload only the place is told, where the system has it in memory.
+    /// Whether, in haste, of a large payload only the place is told.
     var leavesUnread = false
 
     /// Payloads up to this many bytes are read together with their header and table.
@@ -73,7 +73,7 @@ struct RecordReader: Sendable {
     /// - Throws: ``Damage``.
     func find(_ range: Range<Int>, table: [UInt32]) throws -> StoredPiece {
         let offset = location.offset + RecordHeader.byteCount + range.lowerBound
-        if leavesUnread, let slice = segment.file.sliceIfCached(offset: offset, count: range.count) {
+        if leavesUnread, isHasty, let slice = segment.file.sliceIfCached(offset: offset, count: range.count) {
             return .unread(slice, checksums: checksums(of: range, table))
         }
         return .verified(try read(range, table: table))

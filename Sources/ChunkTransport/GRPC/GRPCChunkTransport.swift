@@ -163,14 +163,20 @@ public final class GRPCChunkTransport: ChunkTransport {
         // Of more than a piece, one can be received while another is sent on.
         let placement: ConnectionPlacement = range.map { $0.count > Piece.maximumSize } ?? true ? .elsewhere : .here
         let delivered = Atomic(0)
+        let isReceivers = Atomic(false)
         do {
             return try await ConnectionPlacement.$current.withValue(placement) {
                 try await get(id, range: range, unverified: true) { piece in
-                    try await deliver(piece)
+                    do {
+                        try await deliver(piece)
+                    } catch {
+                        isReceivers.store(true, ordering: .relaxed)
+                        throw error
+                    }
                     delivered.add(piece.bytes.readableBytes, ordering: .relaxed)
                 }
             }
-        } catch NodeError.damagedInTransit {
+        } catch NodeError.damagedInTransit where !isReceivers.load(ordering: .relaxed) {
             // Or before: the node looks at it now, and knows then what to say of it, and what to do.
             let offset = Atomic(0)
             let known = delivered.load(ordering: .relaxed)
@@ -225,6 +231,8 @@ public final class GRPCChunkTransport: ChunkTransport {
             case .header(let bytes):
                 info = try Wire.info(try Chunkflow_Storage_V1_GetSummary(serializedBytes: bytes).fragment)
             case .piece(let piece):
+                // Only the last may end within a block.
+                guard byteCount % Piece.blockSize == 0 else { throw MalformedFrame() }
                 guard piece.verify() else { throw NodeError.damagedInTransit(id) }
                 byteCount += piece.bytes.readableBytes
                 do { try await deliver(piece) } catch { throw CallerFailed(underlying: error) }
