@@ -47,6 +47,13 @@ enum ClusterFixture {
         ClusterServer(node: node, listen: listen, secret: secret, shutdownTimeout: .seconds(5), logger: logger)
     }
 
+    /// A server of fragments alone, which may be one that does not know direct connections.
+    static func fragmentServer(_ node: any ChunkTransport, takesDirectConnections: Bool) -> ClusterServer {
+        ClusterServer(
+            services: ClusterServer.services(of: node), names: [], listen: loopback, secret: nil, shutdownTimeout: .seconds(5),
+            time: SystemTime(), logger: logger, takesDirectConnections: takesDirectConnections)
+    }
+
     /// Runs `body` against `node` behind a real socket.
     static func withNode<Value: Sendable>(
         _ node: any ChunkTransport, secret: String? = nil, timeouts: TransportTimeouts = TransportTimeouts(),

@@ -11,11 +11,8 @@ struct DirectConnectionTests {
         _ node: MemoryNode, takesDirectConnections: Bool = true,
         _ body: @escaping @Sendable (GRPCChunkTransport, Wiretap) async throws -> Void
     ) async throws {
-        let server = ClusterServer(
-            services: ClusterServer.services(of: node), names: [], listen: ClusterFixture.loopback, secret: nil,
-            shutdownTimeout: .seconds(5),
-            time: SystemTime(), logger: ClusterFixture.logger, takesDirectConnections: takesDirectConnections)
-        let running = try await RunningServer.start(server)
+        let running = try await RunningServer.start(
+            ClusterFixture.fragmentServer(node, takesDirectConnections: takesDirectConnections))
         try await running.whileRunning {
             let wiretap = try await Wiretap.start(to: running.port)
             try await ClusterFixture.withTransport(to: wiretap.address) { try await body($0, wiretap) }

@@ -37,11 +37,7 @@ struct UnverifiedGetTests {
         let node = MemoryNode(pieceSize: Piece.maximumSize)
         node.store(id, bytes)
         node.behave { $0.unread = unread }
-        let server = ClusterServer(
-            services: ClusterServer.services(of: node), names: [], listen: ClusterFixture.loopback, secret: nil,
-            shutdownTimeout: .seconds(5),
-            time: SystemTime(), logger: ClusterFixture.logger, takesDirectConnections: direct)
-        let running = try await RunningServer.start(server)
+        let running = try await RunningServer.start(ClusterFixture.fragmentServer(node, takesDirectConnections: direct))
         try await running.whileRunning {
             try await ClusterFixture.withTransport(to: running.address) { try await body($0, node) }
         }
